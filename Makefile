@@ -1,0 +1,95 @@
+# `make run` starts the whole system on this machine, `make test` tests it, `make help` tells the rest.
+# A machine needs make and Python 3.11 or later; all else is installed into this folder.
+
+PORT ?= 8080
+ARCHITECTURE ?= arm64
+
+UV_VERSION := 0.13.8
+UV := .cache/uv-$(UV_VERSION)/bin/uv
+PYTHON_FILE := .cache/python
+MAIN := .venv/.ready
+SAM := .venv-sam/.ready
+PLATFORM := .venv-platform/.ready
+FUNCTION := .venv-function/.ready
+
+# In each environment what the lock says, and no more.
+SYNC = $(UV) sync --quiet --frozen --python "$$(cat $(PYTHON_FILE))"
+CODE := functions local tests $(wildcard bench)
+
+.DEFAULT_GOAL := help
+.PHONY: help run install test test-long lint format openapi build lock check-lock clean
+
+help: ## show this
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+run: install ## start everything on 127.0.0.1:8080 (PORT=n; MEDKARTA_STATE=dir keeps the data)
+	@exec .venv/bin/python -m local --port $(PORT)
+
+install: $(MAIN) $(SAM) $(PLATFORM) $(FUNCTION) ## make the environments that everything runs in
+
+test: install ## unit, integration and end-to-end tests
+	.venv/bin/python -m pytest $(ARGS)
+
+test-long: install ## what takes minutes
+	.venv/bin/python -m pytest -m long $(ARGS)
+
+lint: $(MAIN) $(SAM) check-lock ## ruff, mypy, cfn-lint with serverless rules, sam validate
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy $(CODE)
+	.venv/bin/cfn-lint
+	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --template-file infra/template.yaml
+
+format: $(MAIN) ## put the code into its format
+	.venv/bin/ruff check --fix-only .
+	.venv/bin/ruff format .
+
+openapi: $(MAIN) ## write docs/openapi.json from the code
+	.venv/bin/python -m local.openapi
+
+build: install ## build the functions for the cloud, ready for `sam deploy` (ARCHITECTURE=arm64|x86_64)
+	.venv/bin/python -m local.build $(ARCHITECTURE)
+
+lock: $(UV) $(PYTHON_FILE) ## bring uv.lock and functions/requirements.txt up to date (ARGS=--upgrade)
+	$(UV) lock $(ARGS) --python "$$(cat $(PYTHON_FILE))"
+	$(EXPORT) > functions/requirements.txt
+
+# What the functions ship, without the markers for platforms that Lambda is not.
+EXPORT = $(UV) export --quiet --frozen --no-dev --no-hashes --no-annotate --no-header \
+	| sed 's/ *;.*//'
+
+check-lock: $(UV) $(PYTHON_FILE)
+	@$(UV) lock --quiet --check --python "$$(cat $(PYTHON_FILE))"
+	@$(EXPORT) | diff -u functions/requirements.txt - || \
+	  { echo "functions/requirements.txt is not what uv.lock says: run \`make lock\`."; exit 1; }
+
+clean: ## remove all that was made here
+	rm -rf .cache .venv .venv-sam .venv-platform .venv-function .aws-sam
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find functions local tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(UV):
+	@python3 -m pip --version >/dev/null 2>&1 || \
+	  { echo "python3 has no pip: install it first (Debian and Ubuntu: apt install python3-pip)."; exit 1; }
+	@python3 -m pip install -qq --disable-pip-version-check --upgrade \
+	  --target .cache/uv-$(UV_VERSION) uv==$(UV_VERSION)
+
+$(PYTHON_FILE): local/find-python.sh | $(UV)
+	@local/find-python.sh $(UV) > $@ || { rm -f $@; exit 1; }
+
+$(MAIN): pyproject.toml uv.lock $(PYTHON_FILE)
+	@UV_PROJECT_ENVIRONMENT=.venv $(SYNC)
+	@touch $@
+
+$(SAM): pyproject.toml uv.lock $(PYTHON_FILE)
+	@UV_PROJECT_ENVIRONMENT=.venv-sam $(SYNC) --only-group sam
+	@touch $@
+
+$(PLATFORM): pyproject.toml uv.lock $(PYTHON_FILE)
+	@UV_PROJECT_ENVIRONMENT=.venv-platform $(SYNC) --only-group platform
+	@touch $@
+
+# The functions' interpreter has no packages at all, as on Lambda: they have what they ship.
+$(FUNCTION): $(PYTHON_FILE)
+	@$(UV) venv --quiet --clear --no-project --python "$$(cat $(PYTHON_FILE))" .venv-function
+	@touch $@

@@ -1,0 +1,22 @@
+"""Who sends a request, as far as it can be seen from outside."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from auth import policy
+from kernel.texts import Language
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`client` is what tokens name as `client_id` (RFC 9068 §2.2)."""
+
+    ip: str
+    user_agent: str
+    language: Language
+    now: datetime
+    client: str
+
+    @property
+    def network(self) -> str:
+        return policy.network(self.ip)

@@ -1,0 +1,117 @@
+"""Caps and waits that are counted in the identity table, under keyed hashes.
+
+Identity table:
+    LIMIT#<hash of name, subject, window> | LIMIT      n, expires_at: one fixed window
+    FAILURES#<hash of name, subject>      | FAILURES   n, blocked_until, expires_at: tries in a row
+Addresses and phones are personal data too, so keys hold a hash only. Counting is an atomic write:
+of any number of requests at once exactly as many pass as the cap allows.
+"""
+
+import hashlib
+import hmac
+from datetime import datetime
+
+from auth import policy
+from kernel import clock, dynamo, hashing
+from kernel.errors import Locked, RateLimited
+
+HOUR = 3600
+DAY = 24 * HOUR
+_REMEMBERED = 30 * DAY
+
+
+class Limits:
+    """The counters of one table. `lookup_key` is the KMS key that the hashes are derived from."""
+
+    def __init__(self, table: str, lookup_key: str) -> None:
+        self._table = table
+        self._lookup_key = lookup_key
+
+    def count(self, name: str, subject: str, *, cap: int, seconds: int, now: datetime) -> None:
+        """Count one more in this window of `seconds`.
+
+        Raises:
+            RateLimited: above `cap`.
+        """
+        moment = clock.epoch(now)
+        window = moment // seconds
+        item = dynamo.update(
+            self._table,
+            self._key("LIMIT", name, subject, str(window)),
+            "SET n = if_not_exists(n, :zero) + :one, expires_at = :end",
+            {":zero": 0, ":one": 1, ":end": (window + 2) * seconds},
+        )
+        if item["n"] > cap:
+            raise RateLimited((window + 1) * seconds - moment)
+
+    def attempt(self, name: str, subject: str, *, free: int, now: datetime) -> int:
+        """Note a try as failed before it is judged (`clear` takes it back), and count it.
+
+        The count is in a row since the last success. The first `free` tries are let through, and
+        no more of them however many come at once; each later one waits longer.
+
+        Raises:
+            Locked: the wait is not over; such tries are not counted.
+        """
+        moment = clock.epoch(now)
+        key = self._key("FAILURES", name, subject)
+        item = dynamo.get(self._table, key) or {}
+        before = item.get("n", 0)
+        if item.get("blocked_until", 0) > moment:
+            raise Locked(item["blocked_until"] - moment)
+        if before < free:
+            n = self.tally(name, subject, now=now)
+            if n < free:
+                return n
+            if n > free:
+                raise Locked(1)
+            before = n - 1
+        n = before + 1
+        try:
+            dynamo.update(
+                self._table,
+                key,
+                "SET n = :n, blocked_until = :until, expires_at = :end",
+                {
+                    ":n": n,
+                    ":until": moment + policy.delay(n, free),
+                    ":end": moment + _REMEMBERED,
+                    ":last": item.get("blocked_until", 0),
+                },
+                condition="attribute_not_exists(blocked_until) OR blocked_until = :last",
+            )
+        except dynamo.ConditionFailed as lost:
+            raise Locked(1) from lost  # somebody else's try took this turn
+        return n
+
+    def tally(self, name: str, subject: str, *, now: datetime) -> int:
+        """Count a try at `subject` from wherever it comes; no waits. The count so far."""
+        item = dynamo.update(
+            self._table,
+            self._key("FAILURES", name, subject),
+            "SET n = if_not_exists(n, :zero) + :one, expires_at = :end",
+            {":zero": 0, ":one": 1, ":end": clock.epoch(now) + _REMEMBERED},
+        )
+        return int(item["n"])
+
+    def clear(self, name: str, subject: str, *, below: int | None = None) -> None:
+        """Forget the failures in a row after a success; only if there were fewer than `below`."""
+        key = self._key("FAILURES", name, subject)
+        if below is None:
+            dynamo.delete(self._table, key)
+            return
+        try:
+            dynamo.update(
+                self._table,
+                key,
+                "SET n = :zero",
+                {":zero": 0, ":below": below},
+                condition="n < :below",
+            )
+        except dynamo.ConditionFailed:
+            return
+
+    def _key(self, kind: str, *parts: str) -> dict[str, str]:
+        key = hashing.process_key(self._lookup_key, "limits/v1")
+        digest = hmac.digest(key, "\x00".join(parts).encode(), hashlib.sha256)[:16].hex()
+        return {"pk": f"{kind}#{digest}", "sk": kind}

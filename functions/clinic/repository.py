@@ -1,0 +1,390 @@
+"""The registry as the desk writes it, and the accounts' roles and bindings.
+
+Every change is one transaction with its journal entries. A lost condition is told as False or as
+None: somebody else was faster, and the service looks again or says so.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kernel import accounts, consents, dynamo, hashing, people, staff
+from kernel.dynamo import Item, Lookup
+from kernel.identity import AccountId, CardId, ClinicId, PatientId
+from kernel.journal import Entry, Journal
+from kernel.people import Person
+from kernel.registry import Card, Clinic, Region, Relation
+from kernel.sealing import Keyring
+from kernel.staff import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """A person of the registry: who, attached where, bound to which account, and their clinics."""
+
+    patient_id: PatientId
+    person: Person
+    account_id: AccountId | None
+    attached_to: ClinicId | None
+    relations: dict[ClinicId, Relation]
+
+    @property
+    def cards(self) -> list[tuple[CardId, ClinicId]]:
+        return [(r.card_id, r.clinic_id) for r in self.relations.values() if r.card_id]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    accounts: str
+    registry: str
+    consents: str
+    keys: str
+
+
+class Registry:
+    """Regions, clinics, staff, patients and cards."""
+
+    def __init__(
+        self, tables: Tables, *, journal: Journal, keyring: Keyring, lookup_key: str
+    ) -> None:
+        self._tables = tables
+        self._journal = journal
+        self._keyring = keyring
+        self._lookup_key = lookup_key
+
+    # --- regions and clinics ---------------------------------------------------------------------
+
+    def put_region(self, region: Region) -> None:
+        dynamo.put(self._tables.registry, region.to_item())
+
+    def put_clinic(self, clinic: Clinic) -> bool:
+        """False if its region is not known."""
+        region = Region.lookup(self._tables.registry, clinic.region)
+        try:
+            dynamo.transact(
+                {"Put": dynamo.put_request(self._tables.registry, clinic.to_item())},
+                {
+                    "ConditionCheck": dynamo.check_request(
+                        region.table, _key(region), "attribute_exists(pk)"
+                    )
+                },
+            )
+        except dynamo.ConditionFailed:
+            return False
+        return True
+
+    def clinic(self, clinic_id: ClinicId) -> Clinic | None:
+        return self.clinics([clinic_id]).get(clinic_id)
+
+    def clinics(self, clinic_ids: Iterable[ClinicId]) -> dict[ClinicId, Clinic]:
+        """The clinics of these ids that there are."""
+        places = [Clinic.lookup(self._tables.registry, each) for each in set(clinic_ids)]
+        found = map(Clinic.from_item, dynamo.batch_get(places).values())
+        return {clinic.clinic_id: clinic for clinic in found}
+
+    # --- staff -----------------------------------------------------------------------------------
+
+    def workers(self, clinic_id: ClinicId) -> list[Worker]:
+        """Who works at a clinic now, by account."""
+        items = dynamo.query_all(
+            self._tables.registry,
+            "pk = :pk AND begins_with(sk, :staff)",
+            {":pk": f"CLINIC#{clinic_id}", ":staff": "STAFF#"},
+        )
+        return [worker for worker in map(Worker.from_item, items) if not worker.removed_at]
+
+    def account_state(self, account_id: AccountId) -> Item | None:
+        place = accounts.state_lookup(self._tables.accounts, account_id)
+        return dynamo.get(place.table, _key(place))
+
+    def appoint(self, worker: Worker) -> bool:
+        """Give an account its appointment; False if it holds one already, or is no more."""
+        state = accounts.state_lookup(self._tables.accounts, worker.account_id)
+        try:
+            dynamo.transact(
+                {"Put": dynamo.put_request(self._tables.registry, worker.to_item())},
+                {
+                    "Update": dynamo.update_request(
+                        state.table,
+                        _key(state),
+                        "SET appointments = :one",
+                        {":one": [accounts.appointment_item(worker.appointment)], ":zero": 0},
+                        condition="attribute_exists(pk) AND attribute_not_exists(disabled)"
+                        " AND (attribute_not_exists(appointments) OR size(appointments) = :zero)",
+                    )
+                },
+            )
+        except dynamo.ConditionFailed:
+            return False
+        return True
+
+    def dismiss(
+        self, account_id: AccountId, clinic_id: ClinicId, *, at: str, by: AccountId
+    ) -> bool:
+        """End an appointment; False if it changed meanwhile. The worker's name is kept."""
+        state = accounts.state_lookup(self._tables.accounts, account_id)
+        place = staff.lookup(self._tables.registry, clinic_id, account_id)
+        try:
+            dynamo.transact(
+                {
+                    "Update": dynamo.update_request(
+                        place.table,
+                        _key(place),
+                        "SET removed_at = :at, removed_by = :by",
+                        {":at": at, ":by": by, ":none": None},
+                        condition="removed_at = :none",
+                    )
+                },
+                {
+                    "Update": dynamo.update_request(
+                        state.table,
+                        _key(state),
+                        "SET appointments = :nothing",
+                        {":nothing": [], ":clinic": clinic_id},
+                        condition="appointments[0].clinic_id = :clinic",
+                    )
+                },
+            )
+        except dynamo.ConditionFailed:
+            return False
+        return True
+
+    # --- patients --------------------------------------------------------------------------------
+
+    def enter(self, patient_id: PatientId, person: Person, *, at: str, by: AccountId) -> bool:
+        """Enter a person with a data key of their own; False if the СНИЛС is known."""
+        key, key_item = self._keyring.new(people.owner(patient_id))
+        place = people.lookup(self._tables.registry, patient_id)
+        item = {
+            **_key(place),
+            "patient_id": patient_id,
+            "sealed": people.seal(person, patient_id, key),
+            "created_at": at,
+            "created_by": by,
+        }
+        found = {**self._snils_key(person.snils), "patient_id": patient_id}
+        try:
+            dynamo.transact(
+                _new(self._tables.registry, found),
+                _new(self._tables.registry, item),
+                _new(self._tables.keys, key_item),
+            )
+        except dynamo.ConditionFailed:
+            return False
+        return True
+
+    def find(self, snils: str) -> Patient | None:
+        """The patient of a СНИЛС (11 digits)."""
+        item = dynamo.get(self._tables.registry, self._snils_key(snils))
+        return self.patient(PatientId(item["patient_id"])) if item else None
+
+    def patient(self, patient_id: PatientId) -> Patient | None:
+        """A patient with all that the desk needs to know of them."""
+        items = dynamo.query_all(
+            self._tables.registry, "pk = :pk", {":pk": f"PATIENT#{patient_id}"}
+        )
+        by_key = {item["sk"]: item for item in items}
+        if "PATIENT" not in by_key:
+            return None
+        relations = [Relation.from_item(i) for i in items if i["sk"].startswith("CLINIC#")]
+        attached_to = by_key.get("ATTACHMENT", {}).get("clinic_id")
+        account_id = by_key["PATIENT"].get("account_id")
+        return Patient(
+            patient_id=patient_id,
+            person=people.open_item(by_key["PATIENT"], self._keyring.get(people.owner(patient_id))),
+            account_id=AccountId(account_id) if account_id else None,
+            attached_to=ClinicId(attached_to) if attached_to else None,
+            relations={relation.clinic_id: relation for relation in relations},
+        )
+
+    def scopes(self, patient_id: PatientId, clinic_id: ClinicId) -> list[Item | None]:
+        """The two items that say whether a clinic is covered by a consent."""
+        places = consents.scope_lookups(self._tables.consents, patient_id, clinic_id)
+        found = dynamo.batch_get(places)
+        return [found.get(place) for place in places]
+
+    def attach(
+        self,
+        patient: Patient,
+        clinic: Clinic,
+        *,
+        at: str,
+        by: AccountId,
+        entries: Sequence[Entry],
+        confirmation: dict[str, Any] | None,
+    ) -> bool:
+        """Attach a patient to a clinic, and detach them elsewhere; False if it changed meanwhile.
+
+        `confirmation` uses up the patient's code, where one was needed.
+        """
+        values: dict[str, Any] = {
+            ":clinic": clinic.clinic_id,
+            ":patient": patient.patient_id,
+            ":at": at,
+            ":by": by,
+        }
+        condition = "attribute_not_exists(clinic_id)"
+        if patient.attached_to:
+            condition = "clinic_id = :before"
+            values[":before"] = patient.attached_to
+        actions = [
+            {
+                "Update": dynamo.update_request(
+                    self._tables.registry,
+                    _attachment_key(patient.patient_id),
+                    "SET clinic_id = :clinic, patient_id = :patient, changed_at = :at,"
+                    " changed_by = :by",
+                    values,
+                    condition=condition,
+                )
+            },
+            self._relate(patient.patient_id, clinic),
+        ]
+        if patient.attached_to:
+            actions.append(self._unrelate(patient.patient_id, patient.attached_to))
+        return self._try(actions, entries, confirmation)
+
+    def detach(
+        self,
+        patient: Patient,
+        clinic_id: ClinicId,
+        *,
+        at: str,
+        by: AccountId,
+        entries: Sequence[Entry],
+    ) -> bool:
+        """Detach a patient from a clinic; False if they are not attached there any more."""
+        actions = [
+            {
+                "Update": dynamo.update_request(
+                    self._tables.registry,
+                    _attachment_key(patient.patient_id),
+                    "SET changed_at = :at, changed_by = :by REMOVE clinic_id",
+                    {":at": at, ":by": by, ":before": clinic_id},
+                    condition="clinic_id = :before",
+                )
+            },
+            self._unrelate(patient.patient_id, clinic_id),
+        ]
+        return self._try(actions, entries, None)
+
+    def activate(self, card: Card, entry: Entry) -> bool:
+        """Make a card with a data key of its own; False if there is one, or no attachment."""
+        _, key_item = self._keyring.new(f"CARD#{card.card_id}")
+        relation = Relation.lookup(self._tables.registry, card.patient_id, card.clinic_id)
+        actions = [
+            {
+                "Update": dynamo.update_request(
+                    relation.table,
+                    _key(relation),
+                    "SET card_id = :card, activated_at = :at",
+                    {":card": card.card_id, ":at": card.activated_at, ":yes": True},
+                    condition="attached = :yes AND attribute_not_exists(card_id)",
+                )
+            },
+            _new(self._tables.registry, card.to_item()),
+            _new(self._tables.keys, key_item),
+        ]
+        return self._try(actions, [entry], None)
+
+    def bind(
+        self,
+        account_id: AccountId,
+        patient_id: PatientId,
+        *,
+        at: str,
+        by: AccountId,
+        entries: Sequence[Entry],
+        identity: Sequence[dict[str, Any]],
+    ) -> bool:
+        """Bind an account to a patient as verified; False if one of the two is bound already.
+
+        `identity` are the changes of the identity table: the code is used, the СНИЛС a login.
+        """
+        state = accounts.state_lookup(self._tables.accounts, account_id)
+        place = people.lookup(self._tables.registry, patient_id)
+        actions = [
+            {
+                "Update": dynamo.update_request(
+                    state.table,
+                    _key(state),
+                    "SET #level = :verified, patient_id = :patient, verified_at = :at,"
+                    " verified_by = :by",
+                    {":verified": "verified", ":patient": patient_id, ":at": at, ":by": by},
+                    condition="attribute_exists(pk) AND attribute_not_exists(disabled)"
+                    " AND attribute_not_exists(patient_id)",
+                    names={"#level": "level"},
+                )
+            },
+            {
+                "Update": dynamo.update_request(
+                    place.table,
+                    _key(place),
+                    "SET account_id = :account",
+                    {":account": account_id},
+                    condition="attribute_exists(pk) AND attribute_not_exists(account_id)",
+                )
+            },
+            *identity,
+        ]
+        return self._try(actions, entries, None)
+
+    def _try(
+        self,
+        actions: Sequence[dict[str, Any]],
+        entries: Sequence[Entry],
+        confirmation: dict[str, Any] | None,
+    ) -> bool:
+        journal = [self._journal.in_transaction(entry) for entry in entries]
+        extra = [confirmation] if confirmation else []
+        try:
+            dynamo.transact(*actions, *extra, *journal)
+        except dynamo.ConditionFailed:
+            return False
+        return True
+
+    def _relate(self, patient_id: PatientId, clinic: Clinic) -> dict[str, Any]:
+        place = Relation.lookup(self._tables.registry, patient_id, clinic.clinic_id)
+        return {
+            "Update": dynamo.update_request(
+                place.table,
+                _key(place),
+                "SET patient_id = :patient, clinic_id = :clinic, attached = :yes,"
+                " #region = if_not_exists(#region, :region)",
+                {
+                    ":patient": patient_id,
+                    ":clinic": clinic.clinic_id,
+                    ":yes": True,
+                    ":region": clinic.region,
+                },
+                names={"#region": "region"},
+            )
+        }
+
+    def _unrelate(self, patient_id: PatientId, clinic_id: ClinicId) -> dict[str, Any]:
+        place = Relation.lookup(self._tables.registry, patient_id, clinic_id)
+        return {
+            "Update": dynamo.update_request(
+                place.table,
+                _key(place),
+                "SET attached = :no",
+                {":no": False},
+                condition="attribute_exists(pk)",
+            )
+        }
+
+    def _snils_key(self, snils: str) -> dict[str, str]:
+        digest = hashing.lookup_hash(self._lookup_key, "snils", snils)
+        return {"pk": f"SNILS#{digest}", "sk": "SNILS"}
+
+
+def _key(place: Lookup) -> dict[str, str]:
+    return {"pk": place.pk, "sk": place.sk}
+
+
+def _attachment_key(patient_id: PatientId) -> dict[str, str]:
+    return {"pk": f"PATIENT#{patient_id}", "sk": "ATTACHMENT"}
+
+
+def _new(table: str, item: dict[str, Any]) -> dict[str, Any]:
+    return {"Put": dynamo.put_request(table, item, "attribute_not_exists(pk)")}

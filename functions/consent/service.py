@@ -1,0 +1,150 @@
+"""What a patient does with their consents, and what they see of their card's journal."""
+
+from datetime import datetime
+from typing import Any
+
+from consent.models import GiveConsent
+from consent.repository import JournalReader
+from kernel import consents
+from kernel.consent_acts import Act, Consent, ConsentActs, Gift, History
+from kernel.errors import AccessStepFailed, Conflict, FieldProblem, ValidationFailed
+from kernel.identity import AccountId, Actor, CardId, ClinicId, PatientId
+from kernel.texts import Language
+
+
+def current_document(language: Language, now: datetime) -> dict[str, Any]:
+    """The text that consent is asked for now."""
+    document = consents.current_document(language, now.date())
+    return {
+        "version": document.version,
+        "purpose": document.purpose,
+        "language": document.language,
+        "title": document.title,
+        "text": document.text,
+        "sha256": document.sha256,
+        "effective_from": document.effective_from.isoformat(),
+    }
+
+
+def give(actor: Actor, given: GiveConsent, now: datetime, acts: ConsentActs) -> dict[str, Any]:
+    """Give the patient's consent to the current text, for one clinic or for all.
+
+    Raises:
+        Conflict: the text is not the current one.
+        ValidationFailed: the hash is of another text, or there is no such clinic.
+        AlreadyExists: it repeats what is in force.
+    """
+    document = chosen_document(given.document_version, given.document_sha256, now)
+    act = _act(actor, now)
+    gift = Gift(
+        document=document,
+        clinic_id=ClinicId(given.clinic_id) if given.clinic_id else None,
+        method="electronic",
+        amr=actor.amr,
+        given_at=now,
+    )
+    return acts.give(act, gift).answer("active")
+
+
+def chosen_document(version: str, sha256: str, now: datetime) -> consents.Document:
+    """The current document in the language whose hash is given.
+
+    Raises:
+        Conflict: the version is not the current one.
+        ValidationFailed: it is, and no language of it has this hash.
+    """
+    if version != consents.current_document("ru", now.date()).version:
+        raise Conflict
+    for document in consents.documents().values():
+        if document.version == version and document.sha256 == sha256.lower():
+            return document
+    raise ValidationFailed([FieldProblem("document_sha256", "value")])
+
+
+def withdraw(actor: Actor, consent_id: str, now: datetime, acts: ConsentActs) -> dict[str, Any]:
+    """Withdraw a consent of the patient's own.
+
+    Raises:
+        NotFound: not one of theirs.
+        Conflict: it is superseded or has expired.
+    """
+    return acts.withdraw(_act(actor, now), consent_id).answer("withdrawn")
+
+
+def history(actor: Actor, acts: ConsentActs) -> History:
+    """The whole history; an account that is bound to nobody has none."""
+    return acts.history(actor.patient_id) if actor.patient_id else History()
+
+
+def consent(actor: Actor, consent_id: str, now: datetime, acts: ConsentActs) -> dict[str, Any]:
+    """One consent of the patient's own. Raises NotFound."""
+    found = history(actor, acts)
+    one = found.find(consent_id)
+    return one.answer(found.status(one, now))
+
+
+def consent_page(
+    actor: Actor, now: datetime, after: dict[str, Any] | None, limit: int, acts: ConsentActs
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """The history, the newest first, after a position."""
+    found = history(actor, acts)
+    listed = found.consents
+    if after:
+        # By place in time and not by number, so that a consent given meanwhile shifts nothing.
+        listed = [c for c in listed if _place(c) < (after["at"], after["id"])]
+    shown = listed[:limit]
+    position = None
+    if len(listed) > limit:
+        at, consent_id = _place(shown[-1])
+        position = {"at": at, "id": consent_id}
+    return [c.answer(found.status(c, now)) for c in shown], position
+
+
+def journal_page(
+    card_id: CardId, before: dict[str, Any] | None, limit: int, reader: JournalReader
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """What was done with a card, the newest first."""
+    items, last = reader.page(card_id, before["before"] if before else None, limit)
+    workers = {
+        (ClinicId(item["clinic_id"]), AccountId(item["account_id"]))
+        for item in items
+        if item["clinic_id"] and item["account_id"]
+    }
+    names, clinics = reader.names(workers)
+    shown = []
+    for item in items:
+        clinic_id = ClinicId(item["clinic_id"]) if item["clinic_id"] else None
+        worker = (clinic_id, item["account_id"]) if clinic_id else None
+        shown.append(
+            {
+                "entry_id": item["entry_id"],
+                "at": item["at"],
+                "actor": {
+                    "name": names.get(worker) if worker else None,
+                    "role": item["capacity"],
+                    "clinic": {"clinic_id": clinic_id, "name": clinics.get(clinic_id)}
+                    if clinic_id
+                    else None,
+                },
+                "action": item["action"],
+                "section": item["section"],
+                "reason": item["purpose"],
+                "emergency": bool(item.get("emergency")),
+                "outcome": item["outcome"],
+            }
+        )
+    return shown, {"before": last} if last else None
+
+
+def _place(one: Consent) -> tuple[str, str]:
+    return one.recorded_at, one.consent_id
+
+
+def _act(actor: Actor, now: datetime) -> Act:
+    return Act(patient_id=_patient(actor), account_id=actor.account_id, capacity="patient", now=now)
+
+
+def _patient(actor: Actor) -> PatientId:
+    if actor.patient_id is None:
+        raise AccessStepFailed("account_not_verified")
+    return actor.patient_id

@@ -1,0 +1,158 @@
+"""The routes of extracts and of the public check of papers."""
+
+from dataclasses import dataclass
+
+from extracts.models import CheckFile, OrderExtract
+from extracts.repository import ExtractsRepository
+from extracts.service import Extracts
+from kernel import settings
+from kernel.access import Action
+from kernel.api import Answer, App, CardWrite, Paging, Public, Request, SignedIn
+from kernel.cursors import Cursors
+from kernel.errors import (
+    AccessStepFailed,
+    CursorInvalid,
+    ExtractTooBroad,
+    NotFound,
+    NotReady,
+    Unavailable,
+)
+from kernel.extracts import Revoking
+from kernel.gate import Gate, Tables
+from kernel.idempotency import Idempotency
+from kernel.identity import ExtractId, PatientId
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    accounts_table: str
+    registry_table: str
+    consents_table: str
+    records_table: str
+    extracts_table: str
+    journal_table: str
+    idempotency_table: str
+    lookup_key_id: str
+    extracts_bucket: str
+    extracts_queue_url: str
+
+
+_settings = settings.load(Settings)
+_repository = ExtractsRepository(
+    extracts_table=_settings.extracts_table,
+    records_table=_settings.records_table,
+    bucket=_settings.extracts_bucket,
+    queue_url=_settings.extracts_queue_url,
+)
+_gate = Gate(
+    Tables(
+        accounts=_settings.accounts_table,
+        registry=_settings.registry_table,
+        consents=_settings.consents_table,
+        journal=_settings.journal_table,
+    ),
+    with_card=lambda card_id: [_repository.head_lookup(card_id)],
+)
+_extracts = Extracts(
+    _repository,
+    Revoking(table=_settings.extracts_table, bucket=_settings.extracts_bucket),
+    _gate,
+    Cursors(_settings.lookup_key_id),
+)
+app = App("extracts", gate=_gate, idempotency=Idempotency(_settings.idempotency_table))
+_OWN = SignedIn(verified=True)
+
+
+@app.route(
+    "POST",
+    "/v1/cards/{card_id}/extracts",
+    access=CardWrite(Action.EXTRACT_OWN, "extracts"),
+    answer="Extract",
+    status=202,
+    body=OrderExtract,
+    idempotent=True,
+    errors=(ExtractTooBroad, Unavailable),
+)
+def order(request: Request) -> Answer:
+    """Order an extract: named records, or a period of at most 12 months."""
+    made = _extracts.order(request.actor, request.card, request.body, request.entry)
+    return Answer(made, headers={"Location": f"/v1/extracts/{made['extract_id']}"})
+
+
+@app.route(
+    "GET",
+    "/v1/extracts",
+    access=_OWN,
+    answer="ExtractList",
+    query=Paging,
+    errors=(CursorInvalid,),
+)
+def listing(request: Request) -> Answer:
+    """My extracts, newest first."""
+    page = request.query
+    answer = _extracts.listing(
+        _patient(request), page.limit, page.cursor, request.binding(), request.now
+    )
+    return Answer(answer)
+
+
+@app.route("GET", "/v1/extracts/{extract_id}", access=_OWN, answer="Extract", errors=(NotFound,))
+def one(request: Request) -> Answer:
+    """How far an extract is."""
+    return Answer(_extracts.one(_patient(request), _extract(request), request.now))
+
+
+@app.route(
+    "GET",
+    "/v1/extracts/{extract_id}/file",
+    access=_OWN,
+    answer="ExtractLink",
+    errors=(NotFound, NotReady, AccessStepFailed),
+)
+def file(request: Request) -> Answer:
+    """A link to the PDF that lives for five minutes."""
+    link = _extracts.link(request.claims, _patient(request), _extract(request), request.now)
+    return Answer(link)
+
+
+@app.route("DELETE", "/v1/extracts/{extract_id}", access=_OWN, errors=(NotFound,))
+def delete(request: Request) -> Answer:
+    """Take an extract back: its file is gone, its paper is no longer confirmed."""
+    _extracts.delete(request.actor, _patient(request), _extract(request), request.now)
+    return Answer(status=204)
+
+
+@app.route(
+    "GET",
+    "/v1/verify/{verification_code}",
+    access=Public(),
+    answer="Verification",
+    errors=(NotFound,),
+)
+def verify_code(request: Request) -> Answer:
+    """Is the paper with this code genuine? Says nothing about the patient."""
+    return Answer(_extracts.verify_code(request.path["verification_code"], request.now))
+
+
+@app.route(
+    "POST",
+    "/v1/verify",
+    access=Public(),
+    answer="Verification",
+    body=CheckFile,
+    errors=(NotFound,),
+)
+def verify_file(request: Request) -> Answer:
+    """Is the file with this SHA-256 genuine? Says nothing about the patient."""
+    return Answer(_extracts.verify_file(request.body.sha256, request.now))
+
+
+def _patient(request: Request) -> PatientId:
+    patient_id = request.actor.patient_id
+    if patient_id is None:
+        raise NotFound
+    return patient_id
+
+
+def _extract(request: Request) -> ExtractId:
+    return ExtractId(request.path["extract_id"])

@@ -1,0 +1,616 @@
+"""The app factory: routes, their access, their bodies, and how facts become answers (RFC 9457).
+
+API Gateway has already matched the route, so dispatch is one look-up of (method, resource). A route
+cannot be registered without saying who may use it; what it says is enforced here, by the gate, and
+not in the route.
+"""
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kernel import body as body_guard
+from kernel import clock, errors, log, texts
+from kernel.access import CODES, Action, Step
+from kernel.errors import FieldProblem, MedkartaError
+from kernel.gate import Attempt, Gate, OpenCard
+from kernel.idempotency import Idempotency
+from kernel.identity import Actor, CardId, Claims, Role
+from kernel.journal import Entry
+from kernel.texts import Language
+
+JSON = "application/json"
+FHIR_JSON = "application/fhir+json"
+PROBLEM_JSON = "application/problem+json"
+PURPOSES = ("treatment", "laboratory", "administration")
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+
+
+class Model(BaseModel):
+    """A body or a query: unknown fields and wrong types are refused, never guessed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Paging(Model):
+    """What every list takes."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str, Field(max_length=2048)] | None = None
+
+
+# --- who may use a route -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """Anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Any account with a living session; `verified` asks for the level that opens cards."""
+
+    verified: bool = False
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """A worker who holds one of these roles now."""
+
+    roles: tuple[Role, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CardRead:
+    """A read of the card in the path: runs beside the decision, given out only if it allows."""
+
+    action: Action
+    section: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardWrite:
+    """A change to the card in the path: decided before, journaled by the route's own change."""
+
+    action: Action
+    section: str
+
+
+Access = Public | SignedIn | Staff | CardRead | CardWrite
+
+
+# --- requests and answers ------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Request:
+    """What a route sees of a request. `card`, `actor` and `entry` are there where its access
+    reads them: `card` on card routes, `actor` on all but public routes and card reads, `entry`
+    on card writes (to be written together with the change)."""
+
+    method: str
+    route: str
+    path: Mapping[str, str]
+    headers: Mapping[str, str]
+    language: Language
+    now: datetime
+    request_id: str
+    ip: str
+    query: Any = None
+    body: Any = None
+    raw: bytes = b""
+    _claims: Claims | None = None
+    _actor: Actor | None = None
+    _card: OpenCard | None = None
+    _entry: Entry | None = None
+
+    @property
+    def claims(self) -> Claims:
+        assert self._claims is not None, "a public route asked for claims"
+        return self._claims
+
+    @property
+    def actor(self) -> Actor:
+        assert self._actor is not None, "this route's access reads no actor"
+        return self._actor
+
+    @property
+    def card(self) -> OpenCard:
+        assert self._card is not None, "not a card route"
+        return self._card
+
+    @property
+    def entry(self) -> Entry:
+        assert self._entry is not None, "not a card write"
+        return self._entry
+
+    @property
+    def user_agent(self) -> str:
+        return self.headers.get("user-agent", "")[:256]
+
+    def binding(self, *parts: object) -> str:
+        """What a cursor of this request is bound to: account, route, path, and `parts`."""
+        account = self._claims.account_id if self._claims else "-"
+        return json.dumps([account, self.route, dict(self.path), [str(p) for p in parts]])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route gives back. `body` is JSON-ready, ready bytes, or None for no content; without
+    a status it is the one that the route declares."""
+
+    body: Any = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media: str = JSON
+
+
+class RouteFunction(Protocol):
+    __name__: str
+    __doc__: str | None
+
+    def __call__(self, request: Request, /) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route, with all that the dispatch and the OpenAPI document need to know of it."""
+
+    method: Method
+    path: str
+    access: Access
+    function: RouteFunction
+    answer: str | None
+    status: int
+    body: type[Model] | None
+    query: type[Model] | None
+    errors: tuple[str, ...]
+    limit: int
+    media: tuple[str, ...]
+    idempotent: bool
+    etag: bool
+    cache: str
+    extra_headers: tuple[str, ...]
+
+
+# --- errors ------------------------------------------------------------------------------------
+
+# The nearest class in an exception's ancestry decides.
+STATUSES: Mapping[type[MedkartaError], int] = {
+    errors.Malformed: 400,
+    errors.CursorInvalid: 400,
+    errors.Unauthenticated: 401,
+    errors.Refused: 403,
+    errors.NotFound: 404,
+    errors.NotAcceptable: 406,
+    errors.Conflict: 409,
+    errors.BodyTooLarge: 413,
+    errors.UnsupportedMediaType: 415,
+    errors.Invalid: 422,
+    errors.Limited: 429,
+    errors.Unavailable: 503,
+}
+CODE_STATUSES: Mapping[str, int] = {
+    **{
+        c.code: STATUSES[next(p for p in c.__mro__ if p in STATUSES)]
+        for c in vars(errors).values()
+        if isinstance(c, type) and issubclass(c, MedkartaError) and c is not MedkartaError
+    },
+    **dict.fromkeys([*CODES.values(), "consent_outdated"], 403),
+    "method_not_allowed": 405,
+}
+
+
+def status_of(error: MedkartaError) -> int:
+    """The HTTP status of a fact."""
+    return next(STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES)
+
+
+def problem(error: MedkartaError, language: Language, request_id: str) -> Answer:
+    """The problem document of a fact."""
+    status = status_of(error)
+    values: dict[str, object] = {}
+    document: dict[str, Any] = {
+        "type": f"urn:medkarta:problem:{error.code}",
+        "title": texts.text(language, f"problem.{error.code}.title"),
+        "status": status,
+        "detail": "",
+        "code": error.code,
+        "request_id": request_id,
+    }
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.Limited | errors.Unavailable):
+        values["retry_after"] = document["retry_after"] = error.retry_after
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.Invalid) and error.problems:
+        document["errors"] = [_field(each, language) for each in error.problems]
+    if isinstance(error, errors.AccessStepFailed) and error.support:
+        document["support"] = dict(error.support)
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    document["detail"] = texts.text(language, f"problem.{error.code}.detail", **values)
+    return Answer(document, status, headers, PROBLEM_JSON)
+
+
+def _field(each: FieldProblem, language: Language) -> dict[str, str]:
+    key = f"field.{each.code}" if texts.has(f"field.{each.code}") else "field.invalid"
+    message = each.message or texts.text(language, key, **(each.params or {}))
+    return {"field": each.field, "code": each.code, "message": message}
+
+
+def _unexpected(language: Language, request_id: str) -> Answer:
+    document = {
+        "type": "urn:medkarta:problem:internal",
+        "title": texts.text(language, "problem.internal.title"),
+        "status": 500,
+        "detail": texts.text(language, "problem.internal.detail"),
+        "code": "internal",
+        "request_id": request_id,
+    }
+    return Answer(document, 500, {}, PROBLEM_JSON)
+
+
+# pydantic's codes -> ours, with the numbers that the text shows
+_FIELD_CODES = {
+    "missing": "missing",
+    "extra_forbidden": "extra_forbidden",
+    "string_type": "string_type",
+    "string_unicode": "string_type",
+    "string_too_short": "string_too_short",
+    "string_too_long": "string_too_long",
+    "string_pattern_mismatch": "pattern",
+    "int_type": "int_type",
+    "int_parsing": "int_type",
+    "int_from_float": "int_type",
+    "int_parsing_size": "too_large",
+    "bool_type": "bool_type",
+    "bool_parsing": "bool_type",
+    "list_type": "list_type",
+    "model_type": "object_type",
+    "dict_type": "object_type",
+    "model_attributes_type": "object_type",
+    "date_type": "date",
+    "date_parsing": "date",
+    "date_from_datetime_parsing": "date",
+    "date_from_datetime_inexact": "date",
+    "datetime_type": "datetime",
+    "datetime_parsing": "datetime",
+    "datetime_from_date_parsing": "datetime",
+    "timezone_aware": "datetime",
+    "literal_error": "enum",
+    "enum": "enum",
+    "too_long": "too_many",
+    "too_short": "too_few",
+    "greater_than_equal": "greater_than_equal",
+    "less_than_equal": "less_than_equal",
+}
+
+
+def field_problems(error: ValidationError) -> list[FieldProblem]:
+    """pydantic's findings as ours: known field names only, never the values.
+
+    A validator of our own names its code by `PydanticCustomError(code, ...)`.
+    """
+    problems = []
+    for each in error.errors(include_url=False, include_input=False):
+        code = _FIELD_CODES.get(each["type"], each["type"])
+        place = [str(part) for part in each["loc"]]
+        if code == "extra_forbidden":
+            place = place[:-1]  # an unknown name is the client's own text: it is not echoed
+        params = {k: v for k, v in each.get("ctx", {}).items() if isinstance(v, str | int)}
+        problems.append(FieldProblem(".".join(place) or "body", code, params))
+    return problems
+
+
+# --- the app -----------------------------------------------------------------------------------
+
+
+class App:
+    """The routes of one function. `gate` is needed by all routes but public ones."""
+
+    def __init__(
+        self, name: str, *, gate: Gate | None = None, idempotency: Idempotency | None = None
+    ) -> None:
+        self.name = name
+        self.routes: dict[tuple[str, str], Route] = {}
+        self._gate = gate
+        self._idempotency = idempotency
+
+    def route(
+        self,
+        method: Method,
+        path: str,
+        *,
+        access: Access,
+        answer: str | None = None,
+        status: int | None = None,
+        body: type[Model] | None = None,
+        query: type[Model] | None = None,
+        errors: Sequence[type[MedkartaError] | str] = (),
+        limit: int = body_guard.DEFAULT_LIMIT,
+        media: tuple[str, ...] = (JSON,),
+        idempotent: bool = False,
+        cache: str = "no-store",
+        headers: tuple[str, ...] = (),
+    ) -> Callable[[RouteFunction], RouteFunction]:
+        """Register a route.
+
+        Args:
+            answer: the name of the answer's model in the package's `answers` module, for OpenAPI.
+            errors: what it may raise beyond what its access and body already imply.
+            limit: the most bytes that its body may have.
+            media: the body's media types. A body that is not JSON text comes as `request.raw`.
+            idempotent: takes `Idempotency-Key`.
+            cache: `Cache-Control` of a good answer.
+            headers: request headers of its own, for OpenAPI.
+        """
+        if not isinstance(access, Public | SignedIn | Staff | CardRead | CardWrite):
+            raise TypeError(f"{method} {path} does not say who may use it")
+        if not isinstance(access, Public) and self._gate is None:
+            raise TypeError(f"{method} {path} is closed, and {self.name} has no gate")
+        if isinstance(access, CardRead | CardWrite) and "{card_id}" not in path:
+            raise TypeError(f"{method} {path} names no card")
+        if idempotent and (self._idempotency is None or isinstance(access, Public)):
+            raise TypeError(f"{method} {path} cannot keep an Idempotency-Key")
+        if (method, path) in self.routes:
+            raise TypeError(f"{method} {path} is registered twice")
+        default = {"GET": 200, "POST": 200, "PUT": 200, "DELETE": 204}[method]
+
+        def register(function: RouteFunction) -> RouteFunction:
+            self.routes[method, path] = Route(
+                method=method,
+                path=path,
+                access=access,
+                function=function,
+                answer=answer,
+                status=status or default,
+                body=body,
+                query=query,
+                errors=tuple(e if isinstance(e, str) else e.code for e in errors),
+                limit=limit,
+                media=media,
+                idempotent=idempotent,
+                etag=method == "GET" and isinstance(access, CardRead),
+                cache=cache,
+                extra_headers=headers,
+            )
+            return function
+
+        return register
+
+    def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """Answer one event of API Gateway (REST, proxy integration)."""
+        started = time.perf_counter()
+        headers = {k.lower(): v for k, v in (event.get("headers") or {}).items()}
+        gateway = event["requestContext"]
+        request = Request(
+            method=event["httpMethod"],
+            route=event["resource"],
+            path=event.get("pathParameters") or {},
+            headers=headers,
+            language=texts.preferred(headers.get("accept-language")),
+            now=clock.now(),
+            request_id=gateway["requestId"],
+            ip=(gateway.get("identity") or {}).get("sourceIp") or "",
+        )
+        try:
+            answer = self._answer(event, request)
+        except MedkartaError as error:
+            answer = problem(error, request.language, request.request_id)
+        except Exception as error:  # the last resort: nothing of the inside leaves
+            log.failure("unexpected", error, route=request.route, request_id=request.request_id)
+            answer = _unexpected(request.language, request.request_id)
+        code = answer.body.get("code") if answer.media == PROBLEM_JSON else None
+        log.info(
+            "answered",
+            request_id=request.request_id,
+            method=request.method,
+            route=request.route,
+            status=answer.status,
+            code=code,
+            duration_ms=round((time.perf_counter() - started) * 1000),
+        )
+        return _gateway_answer(answer, request)
+
+    def _answer(self, event: Mapping[str, Any], request: Request) -> Answer:
+        route = self.routes.get((request.method, request.route))
+        if route is None:
+            raise errors.NotFound
+        if not isinstance(route.access, Public):
+            try:
+                request._claims = Claims.from_authorizer(gateway_authorizer(event))
+            except (KeyError, ValueError, TypeError) as error:
+                raise errors.Unauthenticated from error
+        _require_acceptable(request.headers.get("accept"))
+        answer = self._admit(route, event, request)
+        merged = {"Cache-Control": route.cache, **answer.headers}
+        answer = Answer(answer.body, answer.status, merged, answer.media)
+        return _conditional(answer, request) if route.etag else answer
+
+    def _admit(self, route: Route, event: Mapping[str, Any], request: Request) -> Answer:
+        access = route.access
+        if isinstance(access, Public):
+            self._read_input(route, event, request)
+            return self._run(route, request)
+        assert self._gate is not None
+        if isinstance(access, CardRead | CardWrite):
+            return self._card(route, access, event, request, self._gate)
+        actor = request._actor = self._gate.actor(request.claims, request.now)
+        if isinstance(access, Staff):
+            if not any(actor.appointment(role) for role in access.roles):
+                raise errors.Forbidden
+        else:
+            if access.verified and actor.level != "verified":
+                raise errors.AccessStepFailed(CODES[Step.ACCOUNT_VERIFIED])
+            if access.fresh and actor.fresh_until <= clock.epoch(request.now):
+                raise errors.StepUpRequired
+        self._read_input(route, event, request)
+        return self._run(route, request)
+
+    def _card(
+        self,
+        route: Route,
+        access: CardRead | CardWrite,
+        event: Mapping[str, Any],
+        request: Request,
+        gate: Gate,
+    ) -> Answer:
+        card_id = CardId(request.path["card_id"])
+        attempt = Attempt(
+            claims=request.claims,
+            action=access.action,
+            section=access.section,
+            now=request.now,
+            purpose=_purpose(request) if not access.action.own else None,
+        )
+        if isinstance(access, CardRead):
+
+            def work(card: OpenCard) -> Answer:
+                request._card = card
+                self._read_input(route, event, request)
+                return self._run(route, request)
+
+            return gate.read(attempt, card_id, work)
+        request._card, request._actor, request._entry = gate.enter(attempt, card_id)
+        self._read_input(route, event, request)
+        return self._run(route, request)
+
+    def _read_input(self, route: Route, event: Mapping[str, Any], request: Request) -> None:
+        request.query = _query(route.query, event)
+        if route.method in ("POST", "PUT"):
+            request.raw = body_guard.raw(event, route.limit)
+            if route.body is not None or request.raw:
+                body_guard.require_media(request.headers.get("content-type"), route.media)
+        if route.body is not None:
+            body_guard.parse_json(request.raw)
+            try:
+                request.body = route.body.model_validate_json(request.raw, strict=True)
+            except ValidationError as error:
+                raise errors.ValidationFailed(field_problems(error)) from None
+
+    def _run(self, route: Route, request: Request) -> Answer:
+        key = request.headers.get("idempotency-key")
+        if not route.idempotent or key is None:
+            answer = route.function(request)
+            status = answer.status or route.status
+            return Answer(answer.body, status, answer.headers, answer.media)
+        if not 1 <= len(key) <= 255:
+            raise errors.ValidationFailed([FieldProblem("Idempotency-Key", "value")])
+        assert self._idempotency is not None
+
+        def work() -> dict[str, Any]:
+            answer = route.function(request)
+            return {
+                "body": answer.body,
+                "status": answer.status or route.status,
+                "headers": dict(answer.headers),
+            }
+
+        name = f"{route.method} {route.path} {json.dumps(dict(request.path))}"
+        kept = self._idempotency.once(
+            request.claims.account_id, name, key, request.raw, request.now, work
+        )
+        return Answer(**kept)
+
+
+def gateway_authorizer(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The authorizer's context. Raises KeyError where there is none: such a request is nobody's."""
+    context: Mapping[str, Any] = event["requestContext"]["authorizer"]
+    return context
+
+
+def _require_acceptable(accept: str | None) -> None:
+    """Refuse a client that takes nothing that we can give (RFC 9110 §12.5.1).
+
+    Raises:
+        NotAcceptable
+    """
+    media = [part.partition(";")[0].strip().lower() for part in (accept or "*/*").split(",")]
+    if not {"*/*", "application/*", JSON} & set(media):
+        raise errors.NotAcceptable
+
+
+def _purpose(request: Request) -> str:
+    purpose = request.headers.get("x-purpose", "treatment")
+    if purpose not in PURPOSES:
+        expected = ", ".join(PURPOSES)
+        raise errors.ValidationFailed([FieldProblem("X-Purpose", "enum", {"expected": expected})])
+    return purpose
+
+
+def _query(model: type[Model] | None, event: Mapping[str, Any]) -> Any:
+    given = event.get("multiValueQueryStringParameters") or {}
+    if model is None:
+        if given:
+            raise errors.ValidationFailed([FieldProblem("query", "extra_forbidden")])
+        return None
+    repeated = [name for name, values in given.items() if len(values) > 1]
+    known = {info.alias or name for name, info in model.model_fields.items()}
+    if repeated:
+        raise errors.ValidationFailed(
+            [FieldProblem(name if name in known else "query", "value") for name in repeated]
+        )
+    try:
+        return model.model_validate_strings({name: values[0] for name, values in given.items()})
+    except ValidationError as error:
+        raise errors.ValidationFailed(field_problems(error)) from None
+
+
+@cache
+def _encoder() -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def _body_bytes(answer: Answer) -> bytes:
+    if answer.body is None:
+        return b""
+    if isinstance(answer.body, bytes):
+        return answer.body
+    if isinstance(answer.body, BaseModel):
+        return answer.body.model_dump_json(by_alias=True).encode()
+    return _encoder().encode(answer.body).encode()
+
+
+def _conditional(answer: Answer, request: Request) -> Answer:
+    """Add an `ETag`, and answer 304 to one that still holds (RFC 9110 §13.1.2)."""
+    data = _body_bytes(answer)
+    digest = hashlib.sha256(request.language.encode() + answer.media.encode() + data).digest()
+    etag = f'"{base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")}"'
+    headers = {**answer.headers, "ETag": etag, "Vary": "Accept, Accept-Language, Authorization"}
+    known = [
+        t.strip().removeprefix("W/") for t in request.headers.get("if-none-match", "").split(",")
+    ]
+    if etag in known or "*" in known:
+        return Answer(None, 304, headers, answer.media)
+    return Answer(data, answer.status, headers, answer.media)
+
+
+def _gateway_answer(answer: Answer, request: Request) -> dict[str, Any]:
+    data = _body_bytes(answer)
+    headers = {
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "X-Request-Id": request.request_id,
+        **answer.headers,
+    }
+    if data:
+        headers["Content-Type"] = (
+            answer.media if "charset" in answer.media else f"{answer.media}; charset=utf-8"
+        )
+        headers["Content-Language"] = request.language
+    return {
+        "statusCode": answer.status,
+        "headers": headers,
+        "body": data.decode(),
+        "isBase64Encoded": False,
+    }

@@ -1,0 +1,70 @@
+"""AWS clients, made lazily and once: a cold start pays only for what the request needs.
+
+botocore is used without boto3: the client classes are the same, the import is shorter.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.session import get_session
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_kms import KMSClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_sns import SNSClient
+    from types_boto3_sqs import SQSClient
+
+# The gateway gives up after 29 s, so one call with its retries must end well before.
+_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"total_max_attempts": 3, "mode": "standard"},
+    max_pool_connections=16,
+)
+
+
+@cache
+def _session() -> Any:
+    return get_session()
+
+
+@cache
+def _client(service: str) -> Any:
+    config = _CONFIG
+    if service == "s3":
+        # Presigned links need SigV4; path style keeps a custom endpoint's host name.
+        config = config.merge(Config(signature_version="s3v4", s3={"addressing_style": "path"}))
+    return _session().create_client(service, config=config)
+
+
+def dynamodb() -> "DynamoDBClient":
+    client: DynamoDBClient = _client("dynamodb")
+    return client
+
+
+def kms() -> "KMSClient":
+    client: KMSClient = _client("kms")
+    return client
+
+
+def s3() -> "S3Client":
+    client: S3Client = _client("s3")
+    return client
+
+
+def sns() -> "SNSClient":
+    client: SNSClient = _client("sns")
+    return client
+
+
+def sqs() -> "SQSClient":
+    client: SQSClient = _client("sqs")
+    return client
+
+
+def forget_clients() -> None:
+    """Drop every client, so that the next ones are made in the current environment (tests)."""
+    _client.cache_clear()
+    _session.cache_clear()

@@ -1,0 +1,77 @@
+"""`Idempotency-Key`: the same request sent twice is done once (IETF draft httpapi-idempotency-key).
+
+Idempotency table:
+    <account>|<method path>|<hash of key> | REQUEST    body_hash, answer, expires_at
+Bound to account and route, for 24 hours. The answers that are kept hold ids and times, no medical
+data, and rest under the table's KMS key. A request that died leaves its claim for a minute only.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from kernel import clock, dynamo
+from kernel.errors import Conflict, IdempotencyMismatch
+from kernel.identity import AccountId
+
+_KEPT = 24 * 3600
+_UNDER_WAY = 60
+
+
+class Idempotency:
+    """The claims and answers of one table."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+
+    def once(
+        self,
+        account_id: AccountId,
+        route: str,
+        key: str,
+        body: bytes,
+        now: datetime,
+        work: Callable[[], dict[str, Any]],
+    ) -> dict[str, Any]:
+        """Do `work` unless this key was answered before; then give that answer (JSON) again.
+
+        Raises:
+            IdempotencyMismatch: the key was used with another body.
+            Conflict: the first request is still under way.
+        """
+        moment = clock.epoch(now)
+        pk = f"{account_id}|{route}|{hashlib.sha256(key.encode()).hexdigest()}"
+        body_hash = hashlib.sha256(body).hexdigest()
+        claim = {
+            "pk": pk,
+            "sk": "REQUEST",
+            "body_hash": body_hash,
+            "claimed_until": moment + _UNDER_WAY,
+            "expires_at": moment + _KEPT,
+        }
+        try:
+            dynamo.put(
+                self._table,
+                claim,
+                condition="attribute_not_exists(pk) OR expires_at <= :now"
+                " OR (attribute_not_exists(answer) AND claimed_until <= :now"
+                " AND body_hash = :body)",
+                values={":now": moment, ":body": body_hash},
+            )
+        except dynamo.ConditionFailed as lost:
+            first = lost.old or {}
+            if first.get("body_hash") != body_hash:
+                raise IdempotencyMismatch from lost
+            if "answer" not in first:
+                raise Conflict from lost
+            kept: dict[str, Any] = json.loads(first["answer"])
+            return kept
+        try:
+            answer = work()
+        except Exception:
+            dynamo.delete(self._table, {"pk": pk, "sk": "REQUEST"})
+            raise
+        dynamo.put(self._table, {**claim, "answer": json.dumps(answer)})
+        return answer

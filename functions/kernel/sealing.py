@@ -1,0 +1,160 @@
+"""Sealing: what is personal rests encrypted under a data key of its own owner.
+
+A data key belongs to one owner (a card, a patient, an account). KMS makes and wraps it with the
+owner and the purpose as encryption context, so a wrapped key copied elsewhere does not open.
+Payloads are AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce; the associated data name
+the table, the key and the field, so a payload moved elsewhere does not open either.
+
+Form of a sealed payload: `0x01 | nonce (12) | ciphertext | tag (16)`.
+"""
+
+import hashlib
+import hmac
+import os
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from kernel import aws, dynamo
+from kernel.errors import Unavailable
+
+VERSION = b"\x01"
+_CACHE_SECONDS = 300
+_CACHE_USES = 100_000
+
+
+class SealBroken(Exception):
+    """The payload was changed, moved, or belongs to another key. Never shown to a client."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """An owner's key, unwrapped."""
+
+    owner: str
+    secret: bytes = field(repr=False)
+
+    def seal(self, payload: bytes, place: str) -> bytes:
+        """Seal `payload` for `place`, e.g. `records/CARD#1/visits#…/body`."""
+        nonce = os.urandom(12)
+        return VERSION + nonce + AESGCM(self.secret).encrypt(nonce, payload, place.encode())
+
+    def open(self, sealed: bytes, place: str) -> bytes:
+        """The payload that was sealed for `place`.
+
+        Raises:
+            SealBroken: it does not open.
+        """
+        if sealed[:1] != VERSION:
+            raise SealBroken("unknown form")
+        try:
+            return AESGCM(self.secret).decrypt(sealed[1:13], sealed[13:], place.encode())
+        except (InvalidTag, ValueError) as error:  # ValueError: cut short
+            raise SealBroken("changed or moved") from error
+
+    def token(self, *parts: str) -> str:
+        """A keyed hash (128 bits, hex) that hides `parts` and still finds them again."""
+        # Lengths in front: ("ab", "c") and ("a", "bc") must not meet.
+        message = b"".join(len(p.encode()).to_bytes(4) + p.encode() for p in parts)
+        key = hmac.digest(self.secret, b"medkarta/index/v1", hashlib.sha256)
+        return hmac.digest(key, message, hashlib.sha256)[:16].hex()
+
+
+@dataclass(slots=True)
+class _Cached:
+    key: DataKey
+    until: float
+    uses: int
+
+
+class Keyring:
+    """The data keys of one purpose: made, wrapped and unwrapped by one KMS key."""
+
+    def __init__(self, *, table: str, kms_key: str, purpose: str) -> None:
+        self._table = table
+        self._kms_key = kms_key
+        self._purpose = purpose
+        self._cache: dict[str, _Cached] = {}
+
+    def lookup(self, owner: str) -> dynamo.Lookup:
+        """Where the wrapped key of `owner` rests, so that it can be read in a batch."""
+        return dynamo.Lookup(self._table, owner, f"KEY#{self._purpose}")
+
+    def get(self, owner: str, item: dynamo.Item | None = None) -> DataKey:
+        """The key of `owner`, from memory for five minutes, else unwrapped by KMS.
+
+        `item` is the wrapped key's item where the caller has read it already.
+
+        Raises:
+            KeyDestroyed: there is none: nothing of this owner can be read.
+        """
+        cached = self._cached(owner)
+        if cached:
+            return cached
+        place = self.lookup(owner)
+        if item is None:
+            item = dynamo.get(self._table, {"pk": place.pk, "sk": place.sk})
+        if item is None:
+            raise KeyDestroyed(owner)
+        try:
+            answer = aws.kms().decrypt(
+                CiphertextBlob=item["wrapped"],
+                KeyId=self._kms_key,
+                EncryptionContext=self._context(owner),
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable from error
+        return self._remember(DataKey(owner, answer["Plaintext"]))
+
+    def create(self, owner: str) -> DataKey:
+        """The key of `owner`, made now if there is none. Two makers at once get the same key."""
+        try:
+            return self.get(owner)
+        except KeyDestroyed:
+            pass
+        place = self.lookup(owner)
+        key, item = self.new(owner)
+        try:
+            dynamo.put(self._table, item, condition="attribute_not_exists(pk)")
+        except dynamo.ConditionFailed:
+            return self.get(place.pk)
+        return self._remember(key)
+
+    def new(self, owner: str) -> tuple[DataKey, dict[str, Any]]:
+        """A fresh key and the item that keeps it wrapped, for the caller to put."""
+        place = self.lookup(owner)
+        try:
+            answer = aws.kms().generate_data_key(
+                KeyId=self._kms_key, KeySpec="AES_256", EncryptionContext=self._context(owner)
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable from error
+        item = {"pk": place.pk, "sk": place.sk, "wrapped": answer["CiphertextBlob"]}
+        return DataKey(owner, answer["Plaintext"]), item
+
+    def _context(self, owner: str) -> dict[str, str]:
+        return {"owner": owner, "purpose": self._purpose}
+
+    def _cached(self, owner: str) -> DataKey | None:
+        entry = self._cache.get(owner)
+        if entry is None:
+            return None
+        entry.uses += 1
+        if time.monotonic() > entry.until or entry.uses > _CACHE_USES:
+            del self._cache[owner]
+            return None
+        return entry.key
+
+    def _remember(self, key: DataKey) -> DataKey:
+        if len(self._cache) >= 1000:
+            self._cache.pop(next(iter(self._cache)))
+        self._cache[key.owner] = _Cached(key, time.monotonic() + _CACHE_SECONDS, 0)
+        return key
+
+
+class KeyDestroyed(Exception):
+    """The owner has no data key: never made, or destroyed by erasure."""

@@ -1,0 +1,217 @@
+"""What the routes of records answer, for the OpenAPI document and the tests."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+
+class Contact(BaseModel):
+    phone: str | None = None
+    address: str | None = None
+    url: str | None = None
+    name: str | None = None
+
+
+class Remedy(BaseModel):
+    """What to do, whose move it is, and whom to ask."""
+
+    text: str
+    contact: Contact | None = None
+
+
+class AccessStep(BaseModel):
+    step: Literal[
+        "account_verified",
+        "region_connected",
+        "clinic_connected",
+        "attached",
+        "card_activated",
+        "consent_given",
+    ]
+    ok: bool
+    message: str
+    remedy: Remedy | None = None
+
+
+class ClinicContact(BaseModel):
+    clinic_id: str
+    name: str
+    region: str
+    phone: str
+    address: str
+
+
+class ClinicAccess(BaseModel):
+    """One clinic; `clinic` is null where the person has to do with none."""
+
+    clinic: ClinicContact | None
+    card_id: str | None = None
+    open: bool
+    steps: list[AccessStep] = Field(min_length=6, max_length=6)
+
+
+class AccessAnswer(BaseModel):
+    clinics: list[ClinicAccess] = Field(min_length=1)
+
+
+class ClinicBrief(BaseModel):
+    clinic_id: str
+    name: str
+
+
+class CardCounts(BaseModel):
+    visits: int
+    results: int
+    prescriptions: int
+
+
+class CardSummary(BaseModel):
+    card_id: str
+    clinic: ClinicBrief
+    activated_at: AwareDatetime
+    counts: CardCounts
+    updated_at: AwareDatetime
+
+
+class CardList(BaseModel):
+    items: list[CardSummary]
+    next_cursor: str | None
+
+
+class Record(BaseModel):
+    record_id: str
+    clinic: ClinicBrief
+    received_at: AwareDatetime
+    version: int
+
+
+class Doctor(BaseModel):
+    name: str
+    specialty: str | None = None
+
+
+class Diagnosis(BaseModel):
+    code: str | None
+    system: str | None
+    text: str
+
+
+class Order(BaseModel):
+    """What a doctor ordered at a visit; `record_id` where it stands among the prescriptions."""
+
+    kind: Literal["medication", "recommendation", "service"]
+    text: str
+    record_id: str | None
+
+
+class Visit(Record):
+    date: date | None
+    started_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    doctor: Doctor | None
+    title: str | None
+    complaints: str | None
+    diagnoses: list[Diagnosis]
+    orders: list[Order]
+    status: str
+
+
+class VisitList(BaseModel):
+    items: list[Visit]
+    next_cursor: str | None
+
+
+class ReferenceRange(BaseModel):
+    low: float | None
+    high: float | None
+    text: str | None
+
+
+class Observation(BaseModel):
+    code: str | None
+    system: str | None
+    name: str
+    value: float | str | bool | None
+    unit: str | None
+    reference_range: ReferenceRange | None
+    interpretation: (
+        Literal["normal", "low", "high", "critical_low", "critical_high", "abnormal"] | None
+    )
+    interpretation_derived: bool
+
+
+class Result(Record):
+    kind: Literal["laboratory", "diagnostic"]
+    date: date | None
+    title: str
+    status: str
+    conclusion: str | None
+    visit_id: str | None
+    doctor: Doctor | None
+    observations: list[Observation]
+
+
+class ResultList(BaseModel):
+    items: list[Result]
+    next_cursor: str | None
+
+
+class Prescription(Record):
+    kind: Literal["medication", "recommendation"]
+    date: date | None
+    status: str
+    text: str
+    dosage: str | None
+    doctor: Doctor | None
+    valid_until: date | None
+    visit_id: str | None
+
+
+class PrescriptionList(BaseModel):
+    items: list[Prescription]
+    next_cursor: str | None
+
+
+class BloodGroup(BaseModel):
+    abo: Literal["O", "A", "B", "AB"] | None
+    rhesus: Literal["+", "-"] | None
+    label: str
+
+
+class Allergy(Record):
+    text: str
+    code: str | None
+    system: str | None
+    criticality: str | None
+    reactions: list[str]
+    status: str
+    recorded_on: date | None
+
+
+class ChronicCondition(Record):
+    text: str
+    code: str | None
+    system: str | None
+    since: date | None
+    status: str
+    recorded_on: date | None
+
+
+class Patient(BaseModel):
+    last_name: str
+    first_name: str
+    middle_name: str | None
+    birth_date: date
+    sex: str
+    snils: str
+
+
+class Summary(BaseModel):
+    blood_group: BloodGroup | None
+    allergies: list[Allergy]
+    no_known_allergies: bool
+    chronic_conditions: list[ChronicCondition]
+    patient: Patient
+
+

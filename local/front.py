@@ -1,0 +1,219 @@
+"""What stands before the deployed API on this machine: its domain name, limits and gateway texts.
+
+Everything but /_local/* goes to the deployed stage as it came. What API Gateway would answer itself
+and the platform does not is answered from the deployed template's own GatewayResponses.
+"""
+
+import importlib.util
+import json
+import re
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from local.deploy import Deployed
+
+OPENAPI = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
+
+# Quotas of API Gateway (REST) and of Lambda's synchronous invocations.
+GATEWAY_BODY_LIMIT = 10 * 1024 * 1024
+FUNCTION_BODY_LIMIT = 6 * 1024 * 1024
+INTEGRATION_TIMEOUT = 29.0  # seconds
+
+# Headers of one hop, and those that the gateway sets itself.
+NOT_FORWARDED = {
+    "connection", "content-length", "keep-alive", "te", "transfer-encoding", "upgrade",
+    "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto",
+}  # fmt: skip
+NOT_RETURNED = {"connection", "content-length", "date", "server", "transfer-encoding"}
+
+CONTEXT_VARIABLE = re.compile(r"\$context\.([A-Za-z.]+)")
+
+TRY_PAGE = """<!doctype html>
+<html lang="ru">
+<head>
+  <meta charset="utf-8">
+  <title>Medkarta API</title>
+  <link rel="stylesheet" href="/_local/assets/stylesheets/swagger-ui.css">
+</head>
+<body>
+  <div id="page"></div>
+  <script src="/_local/assets/javascripts/swagger-ui-bundle.js"></script>
+  <script>
+    SwaggerUIBundle({url: "/_local/openapi.json", dom_id: "#page", tryItOutEnabled: true,
+                     persistAuthorization: true});
+  </script>
+</body>
+</html>
+"""
+
+Json = dict[str, Any]
+
+
+class Front:
+    """The ASGI application over one deployed stack."""
+
+    def __init__(
+        self,
+        deployed: Deployed,
+        outbox: Callable[[str | None], list[Json]],
+        demo: Callable[[], Json | None],
+    ) -> None:
+        self.deployed = deployed
+        self.outbox = outbox
+        self.demo = demo
+        self.gateway_responses = {
+            response["responseType"]: response for response in deployed.gateway_responses
+        }
+        self.http = httpx.AsyncClient(
+            timeout=INTEGRATION_TIMEOUT,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=None, keepalive_expiry=5),
+        )
+        anything = Route("/{path:path}", self.to_gateway)
+        anything.methods = None  # Every method: which of them exist is the template's to say.
+        self.app = Starlette(
+            routes=[
+                Route("/_local/health", self.health),
+                Route("/_local/outbox", self.text_messages),
+                Route("/_local/demo", self.demo_accounts),
+                Route("/_local/openapi.json", self.openapi),
+                Route("/_local/docs", self.try_page),
+                Mount("/_local/assets", StaticFiles(directory=_swagger_ui())),
+                Route("/_local", self.to_try_page),
+                anything,
+            ]
+        )
+
+    async def health(self, _request: Request) -> Response:
+        """200 when the platform, the gateway and a function answer."""
+        try:
+            platform = await self.http.get(f"{self.deployed.endpoint}/_ministack/health")
+            stage = await self.http.send(self._forwarded("GET", b"/", [], b""))
+        except httpx.HTTPError:
+            return JSONResponse({"status": "down"}, status_code=503)
+        healthy = platform.status_code == 200 and stage.status_code < 500
+        return JSONResponse({"status": "ok" if healthy else "down"}, 200 if healthy else 503)
+
+    async def text_messages(self, request: Request) -> Response:
+        """The text messages that would have been sent, newest first."""
+        # In a query string an unescaped plus is a space.
+        to = request.query_params.get("to", "").strip()
+        number = f"+{to}" if to and not to.startswith("+") else to
+        messages = await run_in_threadpool(self.outbox, number or None)
+        return JSONResponse(messages, headers={"Cache-Control": "no-store"})
+
+    async def demo_accounts(self, _request: Request) -> Response:
+        """The demo's accounts with their passwords, as the contract's local section says."""
+        accounts = self.demo()
+        if accounts is None:
+            return JSONResponse({"detail": "No demo data was loaded."}, status_code=404)
+        return JSONResponse(accounts)
+
+    async def openapi(self, _request: Request) -> Response:
+        if not OPENAPI.exists():
+            return JSONResponse({"detail": "docs/openapi.json is missing."}, status_code=404)
+        return FileResponse(OPENAPI, media_type="application/json")
+
+    async def try_page(self, _request: Request) -> Response:
+        return HTMLResponse(TRY_PAGE)
+
+    async def to_try_page(self, _request: Request) -> Response:
+        return RedirectResponse("/_local/docs")
+
+    async def to_gateway(self, request: Request) -> Response:
+        """Forward to the deployed stage, within the gateway's limits."""
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > GATEWAY_BODY_LIMIT:
+                return self._gateway_answer("REQUEST_TOO_LARGE", 413, "Request Too Long")
+        if len(body) > FUNCTION_BODY_LIMIT:
+            return self._gateway_answer("REQUEST_TOO_LARGE", 413, "Request Too Long")
+        client = request.client.host if request.client else "127.0.0.1"
+        headers = [
+            (name, value)
+            for name, value in request.headers.raw
+            if name.decode("latin-1").lower() not in NOT_FORWARDED
+        ]
+        headers.append((b"x-forwarded-for", client.encode()))
+        headers.append((b"x-forwarded-proto", request.url.scheme.encode()))
+        target = request.scope["raw_path"]
+        if request.scope["query_string"]:
+            target += b"?" + request.scope["query_string"]
+        try:
+            answer = await self.http.send(self._forwarded(request.method, target, headers, body))
+        except httpx.TimeoutException:
+            return self._gateway_answer("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out")
+        except httpx.HTTPError:
+            return self._gateway_answer("INTEGRATION_FAILURE", 504, "Internal server error")
+        if _is_broken_function(answer) or len(answer.content) > FUNCTION_BODY_LIMIT:
+            return self._gateway_answer("DEFAULT_5XX", 502, "Internal server error")
+        response = Response(answer.content, answer.status_code)
+        response.raw_headers = [
+            (name.lower(), value)
+            for name, value in answer.headers.raw
+            if name.decode("latin-1").lower() not in NOT_RETURNED
+        ]
+        if answer.status_code not in {204, 304}:
+            response.headers["content-length"] = str(len(answer.content))
+        return response
+
+    def _forwarded(
+        self, method: str, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> httpx.Request:
+        """A request to the stage that carries nothing but what is given here."""
+        stage = f"/restapis/{self.deployed.api_id}/{self.deployed.stage}/_user_request_"
+        url = httpx.URL(self.deployed.endpoint).copy_with(raw_path=stage.encode() + target)
+        return httpx.Request(method, url, headers=headers, content=body or None)
+
+    def _gateway_answer(self, response_type: str, status: int, message: str) -> Response:
+        """Render the template's own answer for a type, as the gateway's developer guide says."""
+        family = "DEFAULT_4XX" if status < 500 else "DEFAULT_5XX"
+        chosen = self.gateway_responses.get(response_type, {})
+        if chosen.get("defaultResponse", True):
+            chosen = self.gateway_responses.get(family, {})
+        else:
+            status = int(chosen.get("statusCode", status))
+        request_id = str(uuid.uuid4())
+        values = {
+            "requestId": request_id,
+            "error.message": message,
+            "error.messageString": json.dumps(message),
+            "error.responseType": response_type,
+        }
+        template = (chosen.get("responseTemplates") or {}).get("application/json")
+        template = template or '{"message":$context.error.messageString}'
+        body = CONTEXT_VARIABLE.sub(lambda found: values.get(found[1], ""), template)
+        headers = {"Content-Type": "application/json", "x-amzn-requestid": request_id}
+        for name, value in (chosen.get("responseParameters") or {}).items():
+            if name.startswith("gatewayresponse.header.") and value.startswith("'"):
+                headers[name.removeprefix("gatewayresponse.header.")] = value.strip("'")
+        return Response(body, status, headers)
+
+
+def _is_broken_function(answer: httpx.Response) -> bool:
+    """Whether a function crashed, timed out or answered no answer: the platform tells, AWS not."""
+    if answer.status_code < 500:
+        return False
+    if not answer.headers.get("content-type", "").startswith("application/json"):
+        return False
+    try:
+        return set(answer.json()) == {"message"}
+    except (TypeError, ValueError):
+        return False
+
+
+def _swagger_ui() -> Path:
+    package = importlib.util.find_spec("mkdocs_swagger_ui_tag")
+    assert package is not None
+    return Path(str(package.origin)).parent / "swagger-ui"

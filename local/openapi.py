@@ -1,0 +1,308 @@
+"""The OpenAPI 3.1 document, generated from the routes that the handlers register.
+
+python -m local.openapi            writes docs/openapi.json
+python -m local.openapi --check    fails if it is not current
+"""
+
+import importlib
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+ROOT = Path(__file__).parent.parent
+DOCUMENT = ROOT / "docs" / "openapi.json"
+Json = dict[str, Any]
+_REF = "#/components/schemas/{model}"
+_STATUS_NAMES = {
+    200: "OK",
+    201: "Created",
+    202: "Accepted",
+    204: "No content",
+    304: "Not modified",
+}
+_PARAMETERS: Json = {
+    "Accept-Language": {
+        "name": "Accept-Language",
+        "in": "header",
+        "description": "Language of every text that a person reads: `ru` (default) or `en`.",
+        "schema": {"type": "string", "default": "ru"},
+    },
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key and body within 24 hours give the same answer.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    },
+    "If-None-Match": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "An `ETag` that still holds gets 304 without a body.",
+        "schema": {"type": "string"},
+    },
+    "X-Purpose": {
+        "name": "X-Purpose",
+        "in": "header",
+        "description": "Why a clinician reads, for the journal.",
+        "schema": {
+            "type": "string",
+            "enum": ["treatment", "laboratory", "administration"],
+            "default": "treatment",
+        },
+    },
+}
+_PROBLEM: Json = {
+    "type": "object",
+    "description": "RFC 9457",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "code", "message"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+        "retry_after": {"type": "integer", "description": "seconds"},
+        "support": {
+            "type": "object",
+            "properties": {
+                "phone": {"type": ["string", "null"]},
+                "url": {"type": ["string", "null"]},
+            },
+        },
+    },
+}
+
+
+def apps() -> list[Any]:
+    """The apps of every function that the template routes to, in the template's order."""
+    from tests import template  # reads the template; the settings are filled with their own names
+
+    for name in template.environment():
+        os.environ.setdefault(name, "1")
+    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
+    handlers = dict.fromkeys(
+        function["Handler"]
+        for function in template.resources("AWS::Serverless::Function").values()
+        if any(event["Type"] == "Api" for event in function.get("Events", {}).values())
+    )
+    found = []
+    for handler in handlers:
+        module, _, name = handler.rpartition(".")
+        found.append(getattr(importlib.import_module(module), name))
+    return found
+
+
+def document() -> Json:
+    """The whole document."""
+    routes = [(app, route) for app in apps() for route in app.routes.values()]
+    models = _Models(route for _, route in routes)
+    paths: dict[str, Json] = {}
+    for app, route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(app, route, models)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Medkarta",
+            "version": "1",
+            "summary": "A citizen's own electronic medical card.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "security": [{"access_token": []}],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "securitySchemes": {
+                "access_token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            },
+            "parameters": _PARAMETERS,
+            "schemas": dict(sorted({**models.schemas, "Problem": _PROBLEM}.items())),
+        },
+    }
+
+
+class _Models:
+    """The schemas of all bodies and answers, named once each."""
+
+    def __init__(self, routes: Iterable[Any]) -> None:
+        wanted: dict[tuple[type[BaseModel], Any], None] = {}
+        for route in routes:
+            if route.body is not None:
+                wanted[route.body, "validation"] = None
+            if (model := answer_model(route)) is not None:
+                wanted[model, "serialization"] = None
+        self._references, definitions = models_json_schema(list(wanted), ref_template=_REF)
+        self.schemas: Json = definitions.get("$defs", {})
+
+    def of(self, model: type[BaseModel], mode: Any) -> Json:
+        return self._references[model, mode]
+
+
+def answer_model(route: Any) -> type[BaseModel] | None:
+    """The model that a route names, from the `answers` module of its package."""
+    if route.answer is None:
+        return None
+    package = route.function.__module__.partition(".")[0]
+    model: type[BaseModel] = getattr(importlib.import_module(f"{package}.answers"), route.answer)
+    return model
+
+
+def _operation(app: Any, route: Any, models: _Models) -> Json:
+    from kernel.api import JSON, CardRead, CardWrite, Public
+
+    public = isinstance(route.access, Public)
+    summary = " ".join((route.function.__doc__ or "").split("\n\n")[0].split())
+    operation: Json = {
+        "operationId": _operation_id(route),
+        "tags": [app.name],
+        "summary": summary,
+        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+    }
+    if public:
+        operation["security"] = []
+    headers = ["Accept-Language"]
+    headers += ["Idempotency-Key"] if route.idempotent else []
+    headers += ["If-None-Match"] if route.etag else []
+    on_card = isinstance(route.access, CardRead | CardWrite)
+    headers += ["X-Purpose"] if on_card and not route.access.action.own else []
+    operation["parameters"] += [{"$ref": f"#/components/parameters/{name}"} for name in headers]
+    operation["parameters"] += [
+        {"name": name, "in": "header", "schema": {"type": "string"}} for name in route.extra_headers
+    ]
+    if route.body is not None:
+        content = {m: {"schema": models.of(route.body, "validation")} for m in route.media}
+        operation["requestBody"] = {"required": True, "content": content}
+    elif route.media != (JSON,):
+        content = {media: {"schema": {"type": "object"}} for media in route.media}
+        operation["requestBody"] = {"required": True, "content": content}
+    operation["responses"] = _responses(route, models)
+    return operation
+
+
+def _responses(route: Any, models: _Models) -> Json:
+    from kernel.api import CODE_STATUSES
+
+    good: Json = {"description": _STATUS_NAMES[route.status]}
+    model = answer_model(route)
+    if model is not None:
+        schema = models.of(model, "serialization")
+        good["content"] = {"application/json": {"schema": schema}}
+    responses: Json = {str(route.status): good}
+    if route.etag:
+        good["headers"] = {"ETag": {"schema": {"type": "string"}}}
+        responses["304"] = {"description": _STATUS_NAMES[304]}
+    by_status: dict[int, list[str]] = {}
+    for code in dict.fromkeys([*_implied(route), *route.errors]):
+        by_status.setdefault(CODE_STATUSES[code], []).append(code)
+    for status, codes in sorted(by_status.items()):
+        schema = {
+            "allOf": [
+                {"$ref": _REF.format(model="Problem")},
+                {"properties": {"code": {"enum": sorted(codes)}}},
+            ]
+        }
+        listed = ", ".join(f"`{code}`" for code in sorted(codes))
+        responses[str(status)] = {
+            "description": listed,
+            "content": {"application/problem+json": {"schema": schema}},
+        }
+    return responses
+
+
+def _implied(route: Any) -> list[str]:
+    """The codes that a route's access, body and query bring with them."""
+    from kernel.access import CODES, Action
+    from kernel.api import JSON, CardRead, CardWrite, Public, SignedIn, Staff
+
+    access = route.access
+    codes = ["not_acceptable", "unavailable", "rate_limited"]
+    if not isinstance(access, Public):
+        codes += ["unauthenticated", "token_expired", "session_revoked"]
+    if isinstance(access, Staff):
+        codes.append("forbidden")
+    if isinstance(access, SignedIn):
+        codes += ["account_not_verified"] if access.verified else []
+        codes += ["step_up_required"] if access.fresh else []
+    if isinstance(access, CardRead | CardWrite):
+        if access.action is Action.JOURNAL_OWN:
+            codes += ["account_not_verified", "not_found"]
+        else:
+            codes += [*CODES.values(), "consent_outdated"]
+            codes.append("not_found" if access.action.own else "forbidden")
+    if "{" in route.path and not isinstance(access, CardRead | CardWrite):
+        codes.append("not_found")
+    if route.path.count("{") > 1:
+        codes.append("not_found")
+    if route.body is not None or route.media != (JSON,):
+        codes += ["malformed", "body_too_large", "unsupported_media_type", "validation_failed"]
+    if route.query is not None:
+        codes.append("validation_failed")
+    if route.idempotent:
+        codes += ["idempotency_mismatch", "conflict"]
+    return codes
+
+
+def _path_parameters(route: Any) -> list[Json]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"\{(\w+)\}", route.path)
+    ]
+
+
+def _query_parameters(route: Any) -> list[Json]:
+    if route.query is None:
+        return []
+    schema = route.query.model_json_schema(ref_template=_REF)
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in schema.get("required", []),
+            "schema": {key: value for key, value in each.items() if key != "title"},
+        }
+        for name, each in schema["properties"].items()
+    ]
+
+
+def _operation_id(route: Any) -> str:
+    path = re.sub(r"\{(\w+)\}", r"by_\1", route.path.removeprefix("/v1"))
+    return f"{route.method.lower()}_" + "_".join(re.findall(r"\w+", path.replace("-", "_")))
+
+
+def text() -> str:
+    """The document as it is committed."""
+    return json.dumps(document(), ensure_ascii=False, indent=2) + "\n"
+
+
+def main() -> int:
+    current = text()
+    if "--check" in sys.argv:
+        if not DOCUMENT.exists() or DOCUMENT.read_text("utf-8") != current:
+            print("docs/openapi.json is not current: run `make openapi`")
+            return 1
+        return 0
+    DOCUMENT.parent.mkdir(exist_ok=True)
+    DOCUMENT.write_text(current, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT / "functions"))
+    sys.exit(main())

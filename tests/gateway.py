@@ -1,0 +1,172 @@
+"""The gateway in front of the real handlers: routes and authorizer of the template, in process."""
+
+import importlib
+import itertools
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import boto3
+
+from tests import template
+
+_addresses = itertools.count(1)
+
+
+@dataclass
+class Response:
+    """An answer as a client sees it."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.text[:800]}"
+
+
+def function(handler: str) -> Any:
+    """The callable that a template's `Handler` names."""
+    module, _, name = handler.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+@dataclass
+class Api:
+    """A client of the whole API. Each has a network address of its own unless one is given."""
+
+    token: str | None = None
+    language: str = "ru"
+    ip: str = field(default_factory=lambda: _address(next(_addresses)))
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def get(self, path: str, **options: Any) -> Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> Response:
+        return self.request("POST", path, body, **options)
+
+    def put(self, path: str, body: Any = None, **options: Any) -> Response:
+        return self.request("PUT", path, body, **options)
+
+    def delete(self, path: str, **options: Any) -> Response:
+        return self.request("DELETE", path, **options)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        raw: str | None = None,
+    ) -> Response:
+        """Send one request. `body` goes as JSON, `raw` as it is."""
+        parts = urlsplit(path)
+        found = next(
+            ((r, p) for r in template.routes() if (p := r.match(method, parts.path)) is not None),
+            None,
+        )
+        if found is None:
+            return Response(404, {}, json.dumps({"code": "not_found", "status": 404}))
+        route, parameters = found
+        sent = {"Accept-Language": self.language, "User-Agent": "tests", **self.headers}
+        if self.token:
+            sent["Authorization"] = f"Bearer {self.token}"
+        if body is not None:
+            raw = json.dumps(body, ensure_ascii=False)
+            sent["Content-Type"] = "application/json"
+        sent |= dict(headers or {})
+        query: dict[str, list[str]] = {}
+        for name, value in parse_qsl(parts.query, keep_blank_values=True):
+            query.setdefault(name, []).append(value)
+        event: dict[str, Any] = {
+            "type": "REQUEST",
+            "methodArn": f"arn:aws:execute-api:eu-central-1:123456789012:api/test/{method}{path}",
+            "httpMethod": method,
+            "resource": route.path,
+            "path": parts.path,
+            "pathParameters": {k: unquote(v) for k, v in parameters.items()} or None,
+            "headers": sent,
+            "multiValueHeaders": {k: [v] for k, v in sent.items()},
+            "queryStringParameters": {k: v[-1] for k, v in query.items()} or None,
+            "multiValueQueryStringParameters": query or None,
+            "body": raw,
+            "isBase64Encoded": False,
+            "requestContext": {
+                "requestId": str(uuid.uuid4()),
+                "resourcePath": route.path,
+                "identity": {"sourceIp": self.ip},
+            },
+        }
+        if not route.public:
+            context = authorize(event)
+            if context is None:
+                return Response(401, {}, json.dumps({"code": "unauthenticated", "status": 401}))
+            event["requestContext"]["authorizer"] = context
+        answer = function(route.handler)(event, None)
+        headers_out = {name.lower(): value for name, value in answer["headers"].items()}
+        for name, values in (answer.get("multiValueHeaders") or {}).items():
+            headers_out[name.lower()] = ", ".join(values)
+        return Response(answer["statusCode"], headers_out, answer["body"])
+
+
+def authorize(event: Mapping[str, Any]) -> dict[str, str] | None:
+    """What the template's authorizer says of a request: its context, or None for a refusal."""
+    if not any(name.lower() == "authorization" for name in event["headers"]):
+        return None
+    api = template.resources("AWS::Serverless::Api")["Api"]["Auth"]
+    authorizer = api["Authorizers"][api["DefaultAuthorizer"]]["FunctionArn"]["Fn::GetAtt"][0]
+    handler = template.resources("AWS::Serverless::Function")[authorizer]["Handler"]
+    try:
+        policy = function(handler)(event, None)
+    except Exception as refusal:
+        assert str(refusal) == "Unauthorized", refusal
+        return None
+    assert policy["policyDocument"]["Statement"][0]["Effect"] == "Allow"
+    return {name: str(value) for name, value in policy["context"].items()}
+
+
+def drain(queue: str) -> None:
+    """Hand every message of a queue (logical id) to its consumer, as Lambda's event source does."""
+    handler = template.queue_handlers()[queue]
+    sqs = boto3.client("sqs")
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        records = [
+            {
+                "messageId": m["MessageId"],
+                "receiptHandle": m["ReceiptHandle"],
+                "body": m["Body"],
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+            }
+            for m in messages
+        ]
+        answer = function(handler)({"Records": records}, None) or {}
+        failed = {each["itemIdentifier"] for each in answer.get("batchItemFailures", [])}
+        assert not failed, f"{handler} failed on {len(failed)} messages"
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def outbox(to: str) -> list[str]:
+    """The text messages sent to a phone number, the newest first."""
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.sns.models import sns_backends
+
+    drain("MessagesQueue")
+    sent = sns_backends[DEFAULT_ACCOUNT_ID]["eu-central-1"].sms_messages.values()
+    return [text for number, text in reversed(list(sent)) if number == to]
+
+
+def _address(number: int) -> str:
+    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
