@@ -4,6 +4,8 @@
 PORT ?= 8080
 ARCHITECTURE ?= arm64
 
+export UV_SYSTEM_CERTS := 1
+
 UV_VERSION := 0.13.8
 UV := .cache/uv-$(UV_VERSION)/bin/uv
 PYTHON_FILE := .cache/python

@@ -53,7 +53,8 @@ def screen(running: stack.Running, seconds: float, *, kept: bool) -> str:
     """The one screen that tells a newcomer everything they need."""
     accounts = (running.demo or {}).get("accounts", [])
     heading = f"\n  Demo logins with their passwords (more at {running.base_url}/_local/demo)\n"
-    lines = [f"  {who['login']:<16} {who['password']:<22} {who['note']}\n" for who in accounts]
+    width = max((len(who["password"]) for who in accounts), default=0)
+    lines = [f"  {who['login']}  {who['password']:<{width}}  {who['note']}\n" for who in accounts]
     first = accounts[0] if accounts else {"login": "+7…", "password": "…"}
     return SCREEN.format(
         base_url=running.base_url,

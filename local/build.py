@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +33,7 @@ HOST_ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "
 
 # Where each kind of resource names its code.
 CODE = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
+BUILD_KEYS = {*CODE.values(), "Handler", "Runtime", "Architectures", "CompatibleRuntimes"}
 
 Json = dict[str, Any]
 
@@ -47,21 +47,23 @@ class Built:
 
 
 def build_local(log: Path) -> Built:
-    """Build one function of each kind for this machine.
+    """Build one function of each kind for this machine and this Python.
 
     Raises CannotStart with the last lines of `sam build` when it fails; all of it is in `log`.
     """
-    source = _template_for_this_python()
-    groups = same_builds(yaml.load(source.read_text(), Loader=_Loader))
-    if not _is_current(LOCAL_BUILD, HOST_ARCHITECTURE):
-        shutil.rmtree(LOCAL_BUILD, ignore_errors=True)
+    template = _for_this_python(yaml.load(TEMPLATE.read_text(), Loader=_Loader))
+    groups = same_builds(template)
+    if not _is_current():
+        (LOCAL_BUILD / FINGERPRINT).unlink(missing_ok=True)
+        OUTPUT.mkdir(exist_ok=True)
+        one_of_each = OUTPUT / "one-of-each.yaml"  # As deep as infra/: its relative paths hold.
+        one_of_each.write_text(yaml.safe_dump(_only(template, [first for first, *_ in groups])))
+        _sam_build(one_of_each, LOCAL_BUILD, HOST_ARCHITECTURE, log)
         for first, *_ in groups:
-            _sam_build(source, LOCAL_BUILD / first, HOST_ARCHITECTURE, log, only=first)
-            _compile(LOCAL_BUILD / first / first)
-        _set_current(LOCAL_BUILD, HOST_ARCHITECTURE)
-    built = (LOCAL_BUILD / groups[0][0] / "template.yaml").read_text()
-    folders = {name: LOCAL_BUILD / group[0] / group[0] for group in groups for name in group}
-    return Built(yaml.safe_load(built), folders)
+            _compile(LOCAL_BUILD / first)
+        (LOCAL_BUILD / FINGERPRINT).write_text(_fingerprint())
+    folders = {name: LOCAL_BUILD / group[0] for group in groups for name in group}
+    return Built(template, folders)
 
 
 def build_cloud(architecture: str, log: Path) -> Path:
@@ -90,28 +92,55 @@ def same_builds(template: Json) -> list[list[str]]:
     return list(groups.values())
 
 
+def _for_this_python(template: Json) -> Json:
+    """Where this is another Python than the template's Runtime, functions run by this one."""
+    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    functions = [
+        resource["Properties"] for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    ]  # fmt: skip
+    for settings in [template.get("Globals", {}).get("Function", {}), *functions]:
+        if "Runtime" in settings:
+            settings["Runtime"] = runtime
+    return template
+
+
+def _only(template: Json, names: list[str]) -> Json:
+    """The template with these functions and layers alone, and without their events."""
+    resources = {}
+    for name in names:
+        resource = template["Resources"][name]
+        kept = {key: value for key, value in resource["Properties"].items() if key in BUILD_KEYS}
+        resources[name] = {**resource, "Properties": kept}
+    kept_sections = ("Transform", "Parameters", "Mappings", "Conditions", "Globals")
+    sections = {key: template[key] for key in kept_sections if key in template}
+    return {**sections, "Resources": resources}
+
+
 class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms, `!Ref x` and the like, as what stands behind the tag."""
+    """Reads CloudFormation's short forms, `!Ref x` and the like, into their long forms."""
 
 
-def _tagged(loader: yaml.SafeLoader, _tag: str, node: yaml.Node) -> Any:
+def _long_form(loader: _Loader, suffix: str, node: yaml.Node) -> Json:
+    value: Any
     if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    assert isinstance(node, yaml.MappingNode)
-    return loader.construct_mapping(node, deep=True)
+        value = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = value.split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    elif isinstance(node, yaml.MappingNode):
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
 
 
-_Loader.add_multi_constructor("!", _tagged)
+_Loader.add_multi_constructor("!", _long_form)
 
 
-def _sam_build(
-    template: Path, target: Path, architecture: str, log: Path, *, only: str | None = None
-) -> None:
+def _sam_build(template: Path, target: Path, architecture: str, log: Path) -> None:
     if not SAM.exists():
         raise CannotStart(f"{SAM.relative_to(ROOT)} is missing: run `make install` first.")
-    command = [str(SAM), "build", *([only] if only else []), "--template-file", str(template)]
+    command = [str(SAM), "build", "--template-file", str(template)]
     command += ["--build-dir", str(target), "--cached", "--cache-dir", str(OUTPUT / "cache")]
     command += ["--parameter-overrides", f"Architecture={architecture}"]
     # The interpreter of .venv-sam comes first on PATH: `sam build` runs `python3.x -m pip`.
@@ -126,36 +155,20 @@ def _sam_build(
         raise CannotStart(f"`sam build` failed (all of it: {log}):\n{last_lines}")
 
 
-def _template_for_this_python() -> Path:
-    """The template; where this is another Python than its Runtime, a copy that says so."""
-    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    text = TEMPLATE.read_text()
-    for_this_python = re.sub(r"(?m)^(\s*Runtime:\s*)python3\.\d+\s*$", rf"\g<1>{runtime}", text)
-    if for_this_python == text:
-        return TEMPLATE
-    OUTPUT.mkdir(exist_ok=True)
-    copy = OUTPUT / "template.yaml"  # As deep as infra/, so that its relative paths hold.
-    copy.write_text(for_this_python)
-    return copy
-
-
 def _compile(folder: Path) -> None:
     """Add .pyc files, whatever the sources' times: a cold start without them takes 2.2 times."""
     options = ["-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
     subprocess.run([sys.executable, "-m", "compileall", *options, str(folder)], check=True)
 
 
-def _is_current(target: Path, architecture: str) -> bool:
-    kept = target / FINGERPRINT
-    return kept.exists() and kept.read_text() == _fingerprint(architecture)
+def _is_current() -> bool:
+    kept = LOCAL_BUILD / FINGERPRINT
+    return kept.exists() and kept.read_text() == _fingerprint()
 
 
-def _set_current(target: Path, architecture: str) -> None:
-    (target / FINGERPRINT).write_text(_fingerprint(architecture))
-
-
-def _fingerprint(architecture: str) -> str:
-    digest = hashlib.sha256(f"{sys.version}\0{architecture}".encode())
+def _fingerprint() -> str:
+    """What the local build was made from."""
+    digest = hashlib.sha256(sys.version.encode())
     sources = [path for path in FUNCTIONS.rglob("*") if "__pycache__" not in path.parts]
     for path in [TEMPLATE, Path(__file__), *sorted(sources)]:
         if path.is_file():

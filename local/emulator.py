@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ministack import app
-from ministack.core import lambda_runtime
+from ministack.core import iam_actions, lambda_runtime
 from ministack.services import apigateway_v1, lambda_svc, sns
 
 Json = dict[str, Any]
@@ -87,20 +87,39 @@ def time_text_messages() -> None:
 
 
 def write_function_logs(path: str) -> None:
-    """Append what the functions print to one file, as JSON lines."""
+    """Append what functions print, how they fail and what their roles are refused, to one file.
+
+    Its lines are JSON.
+    """
     emit = lambda_svc._emit_lambda_logs
+    execute = lambda_svc._execute_function_warm
+    deny = iam_actions.access_denied_response
+
+    def append(entries: list[Json]) -> None:
+        with open(path, "a", encoding="utf-8") as log:
+            log.writelines(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
 
     def emit_to_file(func: Json, request_id: str, log_text: str, *args: Any, **kwargs: Any) -> None:
         emit(func, request_id, log_text, *args, **kwargs)
-        if not log_text:
-            return
         name = (func.get("config") or func).get("FunctionName")
-        with open(path, "a", encoding="utf-8") as log:
-            for line in log_text.splitlines():
-                entry = {"function": name, "invocation": request_id, "line": line}
-                log.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        lines = (log_text or "").splitlines()
+        append([{"function": name, "invocation": request_id, "line": line} for line in lines])
+
+    def execute_and_tell(func: Json, event: Any, request_id: str) -> Json:
+        result: Json = execute(func, event, request_id)
+        if result.get("error"):
+            name = (func.get("config") or func).get("FunctionName")
+            append([{"function": name, "invocation": request_id, "failed": result.get("body")}])
+        return result
+
+    def deny_and_tell(service: str, action: str, principal: str, *args: Any, **kwargs: Any) -> Any:
+        refused = {"refused": action, "role": principal, "resource": kwargs.get("resource_arn")}
+        append([refused])
+        return deny(service, action, principal, *args, **kwargs)
 
     lambda_svc._emit_lambda_logs = emit_to_file
+    lambda_svc._execute_function_warm = execute_and_tell
+    iam_actions.access_denied_response = deny_and_tell
 
 
 def hold_code_once() -> None:

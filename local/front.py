@@ -4,11 +4,12 @@ Everything but /_local/* goes to the deployed stage as it came. What API Gateway
 and the platform does not is answered from the deployed template's own GatewayResponses.
 """
 
+import contextlib
 import importlib.util
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +75,6 @@ class Front:
         self.gateway_responses = {
             response["responseType"]: response for response in deployed.gateway_responses
         }
-        self.http = httpx.AsyncClient(
-            timeout=INTEGRATION_TIMEOUT,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=None, keepalive_expiry=5),
-        )
         anything = Route("/{path:path}", self.to_gateway)
         anything.methods = None  # Every method: which of them exist is the template's to say.
         self.app = Starlette(
@@ -91,8 +87,18 @@ class Front:
                 Mount("/_local/assets", StaticFiles(directory=_swagger_ui())),
                 Route("/_local", self.to_try_page),
                 anything,
-            ]
+            ],
+            lifespan=self.connected,
         )
+
+    @contextlib.asynccontextmanager
+    async def connected(self, _app: Starlette) -> AsyncIterator[None]:
+        """Hold connections to the platform while the front serves."""
+        limits = httpx.Limits(max_connections=None, keepalive_expiry=5)
+        async with httpx.AsyncClient(
+            timeout=INTEGRATION_TIMEOUT, trust_env=False, limits=limits
+        ) as self.http:
+            yield
 
     async def health(self, _request: Request) -> Response:
         """200 when the platform, the gateway and a function answer."""

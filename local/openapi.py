@@ -16,6 +16,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from tests import template
+
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "openapi.json"
 Json = dict[str, Any]
@@ -93,12 +95,7 @@ _PROBLEM: Json = {
 
 
 def apps() -> list[Any]:
-    """The apps of every function that the template routes to, in the template's order."""
-    from tests import template  # reads the template; the settings are filled with their own names
-
-    for name in template.environment():
-        os.environ.setdefault(name, "1")
-    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
+    """The apps of every function that the template routes to; their settings must be there."""
     handlers = dict.fromkeys(
         function["Handler"]
         for function in template.resources("AWS::Serverless::Function").values()
@@ -146,8 +143,9 @@ class _Models:
         for route in routes:
             if route.body is not None:
                 wanted[route.body, "validation"] = None
-            if (model := answer_model(route)) is not None:
-                wanted[model, "serialization"] = None
+            for name in (route.answer, *route.also.values()):
+                if name is not None:
+                    wanted[answer_model(route, name), "serialization"] = None
         self._references, definitions = models_json_schema(list(wanted), ref_template=_REF)
         self.schemas: Json = definitions.get("$defs", {})
 
@@ -155,12 +153,10 @@ class _Models:
         return self._references[model, mode]
 
 
-def answer_model(route: Any) -> type[BaseModel] | None:
-    """The model that a route names, from the `answers` module of its package."""
-    if route.answer is None:
-        return None
+def answer_model(route: Any, name: str) -> type[BaseModel]:
+    """A model that a route names, from the `answers` module of its package."""
     package = route.function.__module__.partition(".")[0]
-    model: type[BaseModel] = getattr(importlib.import_module(f"{package}.answers"), route.answer)
+    model: type[BaseModel] = getattr(importlib.import_module(f"{package}.answers"), name)
     return model
 
 
@@ -188,7 +184,8 @@ def _operation(app: Any, route: Any, models: _Models) -> Json:
     ]
     if route.body is not None:
         content = {m: {"schema": models.of(route.body, "validation")} for m in route.media}
-        operation["requestBody"] = {"required": True, "content": content}
+        required = any(field.is_required() for field in route.body.model_fields.values())
+        operation["requestBody"] = {"required": required, "content": content}
     elif route.media != (JSON,):
         content = {media: {"schema": {"type": "object"}} for media in route.media}
         operation["requestBody"] = {"required": True, "content": content}
@@ -199,14 +196,15 @@ def _operation(app: Any, route: Any, models: _Models) -> Json:
 def _responses(route: Any, models: _Models) -> Json:
     from kernel.api import CODE_STATUSES
 
-    good: Json = {"description": _STATUS_NAMES[route.status]}
-    model = answer_model(route)
-    if model is not None:
-        schema = models.of(model, "serialization")
-        good["content"] = {"application/json": {"schema": schema}}
-    responses: Json = {str(route.status): good}
+    responses: Json = {}
+    for status, name in {route.status: route.answer, **route.also}.items():
+        good: Json = {"description": _STATUS_NAMES[status]}
+        if name is not None:
+            schema = models.of(answer_model(route, name), "serialization")
+            good["content"] = {"application/json": {"schema": schema}}
+        responses[str(status)] = good
     if route.etag:
-        good["headers"] = {"ETag": {"schema": {"type": "string"}}}
+        responses[str(route.status)]["headers"] = {"ETag": {"schema": {"type": "string"}}}
         responses["304"] = {"description": _STATUS_NAMES[304]}
     by_status: dict[int, list[str]] = {}
     for code in dict.fromkeys([*_implied(route), *route.errors]):
@@ -292,6 +290,9 @@ def text() -> str:
 
 
 def main() -> int:
+    """Write or check the document. Nothing is called, so any setting will do."""
+    for name in template.environment():
+        os.environ.setdefault(name, "1")
     current = text()
     if "--check" in sys.argv:
         if not DOCUMENT.exists() or DOCUMENT.read_text("utf-8") != current:

@@ -61,7 +61,10 @@ class Running:
         """Text messages, newest first: `{"to", "text", "sent_at"}`, to one number or to all."""
         query = {"phoneNumber": to} if to else {}
         answer = httpx.get(
-            f"{self.deployed.endpoint}/_ministack/sns/sms-messages", params=query, trust_env=False
+            f"{self.deployed.endpoint}/_ministack/sns/sms-messages",
+            params=query,
+            trust_env=False,
+            verify=False,
         )
         messages = [
             {"to": number, "text": record["Message"], "sent_at": record["SentAt"]}
@@ -240,13 +243,15 @@ def _serve(front: Front, listener: socket.socket) -> Iterator[None]:
         log_config=None,
         access_log=False,
         server_header=False,
-        lifespan="off",
+        lifespan="on",
         timeout_graceful_shutdown=3,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="front")
     thread.start()
     try:
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
         yield
     finally:
         server.should_exit = True

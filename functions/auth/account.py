@@ -7,14 +7,23 @@ from auth import passwords, policy, totp
 from auth.caller import Caller
 from auth.challenges import Challenges, Recipient
 from auth.limits import Limits
-from auth.models import ChangePassword, ChangePhone, ConfirmPhone, ConfirmReset, ConfirmTotp
+from auth.models import (
+    ChangePassword,
+    ChangePhone,
+    ConfirmPhone,
+    ConfirmReset,
+    ConfirmTotp,
+    NewPasskey,
+)
+from auth.passkeys import Passkeys
 from auth.repository import Account, Action, Challenge, Repository
 from auth.sessions import Sessions, brief
-from auth.signin import SigningIn, personal, same
+from auth.signin import Given, SigningIn, personal, same
 from kernel import clock, dynamo, identifiers, ids, log
 from kernel import snils as snils_rule
 from kernel.dynamo import Item
 from kernel.errors import (
+    AlreadyExists,
     ChallengeExpired,
     CodeInvalid,
     Conflict,
@@ -44,6 +53,7 @@ class OwnAccount:
         sessions: Sessions,
         signing_in: SigningIn,
         limits: Limits,
+        passkeys: Passkeys,
         *,
         attempts_cap: int,
     ) -> None:
@@ -54,6 +64,7 @@ class OwnAccount:
         self._sessions = sessions
         self._signing_in = signing_in
         self._limits = limits
+        self._passkeys = passkeys
         self._cap = attempts_cap
 
     def show(self, actor: Actor, caller: Caller) -> dict[str, Any]:
@@ -83,6 +94,7 @@ class OwnAccount:
             "factors": {
                 "sms": True,
                 "totp": account.totp is not None,
+                "passkeys": len(account.passkeys),
                 "recovery_codes_left": len(account.recovery),
             },
             "password_age_days": days,
@@ -135,7 +147,7 @@ class OwnAccount:
         account = self._repository.account(account_id or nobody)
         state = self._repository.state(account_id or nobody)
         may = state is not None and not state.get("appointments") and not state.get("disabled")
-        phone = self._profiles.opened(account.profile).phone if account and may else ""
+        phone = self._signing_in.phone(account) if may else self._signing_in.phone(None)
         challenge_id = self._challenges.create_and_send(
             "reset",
             account_id=account_id if phone else None,
@@ -145,8 +157,8 @@ class OwnAccount:
         return {"challenge_id": challenge_id, "expires_in": policy.CHALLENGE}
 
     def confirm_reset(self, body: ConfirmReset, caller: Caller) -> None:
-        """Set a new password by the code and one thing more: the app's code where there is an app,
-        else the birth date. Every session ends.
+        """Set a new password by the code and one thing more: the app or a passkey where there is
+        one, else the birth date. Every session ends.
 
         Raises:
             ChallengeExpired, CodeInvalid: as `verify`; a wrong birth date is a wrong code.
@@ -202,11 +214,14 @@ class OwnAccount:
         body: ConfirmReset,
         caller: Caller,
     ) -> list[Action]:
-        if account.totp is not None:
-            code = body.totp_code or ""
-            return self._signing_in.prove(challenge, account, "totp", code, caller)
-        given = body.birth_date.isoformat() if body.birth_date else ""
-        if not same(given, profile.birth_date):
+        if body.credential and account.passkeys:
+            given = Given("passkey", credential=body.credential)
+            return self._signing_in.prove(challenge, account, given, caller)
+        if account.totp or account.passkeys:
+            given = Given("totp", code=body.totp_code or "")
+            return self._signing_in.prove(challenge, account, given, caller)
+        birth_date = body.birth_date.isoformat() if body.birth_date else ""
+        if not same(birth_date, profile.birth_date):
             raise CodeInvalid
         return []
 
@@ -276,6 +291,7 @@ class OwnAccount:
             ends=self._sessions.ending(actor.account_id, caller, but=actor.session_id),
             failure=ChallengeExpired(),
         )
+        self._limits.clear("second/all", actor.account_id)
         self._challenges.notify(profile.phone, "sms.factor_changed", caller)
         log.info("phone changed", account_id=actor.account_id)
         return {"phone": identifiers.masked_phone(phone)}
@@ -288,7 +304,7 @@ class OwnAccount:
         secret = totp.new_secret()
         key = self._keys.get(owner(actor.account_id))
         sealed = key.seal(secret.encode(), f"identity/{owner(actor.account_id)}/totp")
-        until = clock.epoch(caller.now) + policy.TOTP_ENROLMENT
+        until = clock.epoch(caller.now) + policy.ENROLMENT
         self._repository.pend_totp(actor.account_id, sealed, until)
         return {
             "secret": secret,
@@ -297,6 +313,8 @@ class OwnAccount:
 
     def confirm_totp(self, actor: Actor, body: ConfirmTotp, caller: Caller) -> dict[str, list[str]]:
         """Bind the app, in the place of an earlier one. The recovery codes are shown this once.
+
+        Who confirms the app has just proven to hold it, so the session counts as opened by it.
 
         Raises:
             ChallengeExpired: no enrolment was begun, or it is over.
@@ -315,8 +333,17 @@ class OwnAccount:
             totp.recovery_hash(code, actor.account_id, self._signing_in.recovery_key())
             for code in codes
         }
+        amr = policy.amr(actor.amr, "totp")
+        until = clock.epoch(caller.now) + policy.FRESH
         self._commit(
-            self._repository.enrol_totp(actor.account_id, pending, pending["sealed"], step, hashed),
+            [
+                *self._repository.enrol_totp(
+                    actor.account_id, pending, pending["sealed"], step, hashed
+                ),
+                self._repository.step_up(
+                    actor.account_id, actor.session_id, amr, until, caller.now
+                ),
+            ],
             ends=self._sessions.ending(actor.account_id, caller, but=actor.session_id),
             failure=ChallengeExpired(),
         )
@@ -339,6 +366,101 @@ class OwnAccount:
         )
         self._challenges.notify(profile.phone, "sms.factor_changed", caller)
         log.info("app removed", account_id=actor.account_id)
+
+    # --- passkeys ------------------------------------------------------------------------------
+
+    def passkey_options(self, actor: Actor, caller: Caller) -> dict[str, Any]:
+        """Options for making a passkey in the browser.
+
+        Raises:
+            Conflict: there are as many as one account may have.
+        """
+        account, profile = self._own(actor)
+        if len(account.passkeys) >= policy.PASSKEYS:
+            raise Conflict
+        name = identifiers.masked_phone(profile.phone)
+        options, challenge = self._passkeys.registration_options(account, name)
+        until = clock.epoch(caller.now) + policy.ENROLMENT
+        self._repository.pend_passkey(actor.account_id, challenge, until)
+        return {"options": options}
+
+    def add_passkey(self, actor: Actor, body: NewPasskey, caller: Caller) -> dict[str, Any]:
+        """Bind a passkey; the session counts as opened by it, every other session ends.
+
+        Raises:
+            ChallengeExpired: none was begun, or it is over.
+            CodeInvalid: the credential does not answer to it.
+            AlreadyExists: the passkey is bound already.
+        """
+        _, profile = self._own(actor)
+        challenge = self._repository.take_pending_passkey(actor.account_id, caller.now)
+        if challenge is None:
+            raise ChallengeExpired
+        made = self._passkeys.registered(body.credential, challenge)
+        until = clock.epoch(caller.now) + policy.FRESH
+        self._commit(
+            [
+                self._repository.add_passkey(
+                    actor.account_id,
+                    made.passkey_id,
+                    public_key=made.public_key,
+                    sign_count=made.sign_count,
+                    name=body.name,
+                    now=caller.now,
+                ),
+                self._repository.step_up(
+                    actor.account_id,
+                    actor.session_id,
+                    policy.amr(actor.amr, "passkey"),
+                    until,
+                    caller.now,
+                ),
+            ],
+            ends=self._sessions.ending(actor.account_id, caller, but=actor.session_id),
+            failure=AlreadyExists(),
+        )
+        self._challenges.notify(profile.phone, "sms.factor_changed", caller)
+        log.info("passkey added", account_id=actor.account_id)
+        return {
+            "passkey_id": made.passkey_id,
+            "name": body.name,
+            "created_at": clock.rfc3339(caller.now),
+            "last_used_at": None,
+        }
+
+    def passkeys(self, actor: Actor) -> dict[str, Any]:
+        """One's passkeys, the newest first; there are never more than fit one page."""
+        account, _ = self._own(actor)
+        items = [
+            {
+                "passkey_id": passkey_id,
+                "name": item["name"],
+                "created_at": clock.from_epoch(item["created_at"]),
+                "last_used_at": (
+                    clock.from_epoch(item["last_used_at"]) if item["last_used_at"] else None
+                ),
+            }
+            for passkey_id, item in account.passkeys.items()
+        ]
+        return {
+            "items": sorted(items, key=lambda each: str(each["created_at"]), reverse=True),
+            "next_cursor": None,
+        }
+
+    def remove_passkey(self, actor: Actor, passkey_id: str, caller: Caller) -> None:
+        """Unbind a passkey; every other session ends.
+
+        Raises:
+            NotFound
+        """
+        _, profile = self._own(actor)
+        self._commit(
+            [self._repository.remove_passkey(actor.account_id, passkey_id)],
+            ends=self._sessions.ending(actor.account_id, caller, but=actor.session_id),
+            failure=NotFound(),
+        )
+        self._challenges.notify(profile.phone, "sms.factor_changed", caller)
+        log.info("passkey removed", account_id=actor.account_id)
 
     def _own(self, actor: Actor) -> tuple[Account, Profile]:
         account = self._repository.account(actor.account_id)

@@ -1,7 +1,7 @@
 """What the auth routes answer: for the OpenAPI document and the tests."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -74,6 +74,7 @@ class HeldAppointment(BaseModel):
 class Factors(BaseModel):
     sms: bool
     totp: bool
+    passkeys: int
     recovery_codes_left: int
 
 
@@ -104,6 +105,24 @@ class TotpSecret(BaseModel):
 
 class RecoveryCodes(BaseModel):
     recovery_codes: list[str]
+
+
+class PasskeyOptions(BaseModel):
+    """Options as `navigator.credentials.create()` takes them in JSON (WebAuthn Level 3)."""
+
+    options: dict[str, Any]
+
+
+class Passkey(BaseModel):
+    passkey_id: str
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+class PasskeyList(BaseModel):
+    items: list[Passkey]
+    next_cursor: str | None
 
 
 class KeySet(BaseModel):

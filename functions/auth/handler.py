@@ -10,6 +10,7 @@ from auth.account import OwnAccount
 from auth.caller import Caller
 from auth.challenges import Challenges
 from auth.limits import Limits
+from auth.passkeys import Passkeys
 from auth.repository import Repository
 from auth.sessions import Sessions
 from auth.settings import Settings
@@ -18,8 +19,10 @@ from kernel import profiles, settings
 from kernel.api import Answer, App, Model, Public, Request, SignedIn
 from kernel.cursors import Cursors
 from kernel.errors import (
+    AlreadyExists,
     ChallengeExpired,
     CodeInvalid,
+    Conflict,
     CredentialsInvalid,
     CursorInvalid,
     FieldProblem,
@@ -36,7 +39,8 @@ from kernel.identity import SessionId
 from kernel.messages import Messages
 
 _settings = settings.load(Settings)
-_origins = frozenset(_settings.allowed_origins.split(","))
+_origins = [origin.strip() for origin in _settings.allowed_origins.split(",")]
+_passkeys = Passkeys(_origins)
 _repository = Repository(_settings.accounts_table, _settings.identity_table)
 _keys = profiles.keyring(_settings.keys_table, _settings.identity_key_id)
 _profiles = profiles.Profiles(_settings.identity_table, _keys, _settings.lookup_key_id)
@@ -63,6 +67,7 @@ _signing_in = SigningIn(
     _challenges,
     _sessions,
     _limits,
+    _passkeys,
     lookup_key=_settings.lookup_key_id,
     attempts_cap=_settings.login_attempts_per_address,
 )
@@ -74,6 +79,7 @@ _own = OwnAccount(
     _sessions,
     _signing_in,
     _limits,
+    _passkeys,
     attempts_cap=_settings.login_attempts_per_address,
 )
 _keys_of_tokens_and_receipts = tokens.KeySet(_settings.token_key_id, _settings.receipt_key_id)
@@ -90,7 +96,7 @@ class SessionsPage(Model):
     cursor: Annotated[str, Field(max_length=1024)] | None = None
 
 
-# --- signing in ----------------------------------------------------------------------------------
+# --- signing in -----------------------------------------------------------------------------------
 
 
 @app.route(
@@ -129,12 +135,16 @@ def login(request: Request) -> Answer:
     body=models.Send,
     answer="CodeSent",
     status=202,
+    also={200: "PasskeyOptions"},
     errors=(ChallengeExpired, RateLimited),
     limit=_LIMIT,
 )
 def send(request: Request) -> Answer:
-    """Send the challenge's code by text message."""
-    return Answer(_signing_in.send(request.path["challenge_id"], _caller(request)))
+    """Send the challenge's code by text message; or 200 with what a passkey is to sign."""
+    challenge_id = request.path["challenge_id"]
+    if request.body.method == "passkey":
+        return Answer(_signing_in.ask_passkey(challenge_id, _caller(request)), 200)
+    return Answer(_signing_in.send(challenge_id, _caller(request)))
 
 
 @app.route(
@@ -207,7 +217,7 @@ def logout(request: Request) -> Answer:
     return Answer(headers={"Set-Cookie": _cookie_header("", 0)})
 
 
-# --- sessions ------------------------------------------------------------------------------------
+# --- sessions -------------------------------------------------------------------------------------
 
 
 @app.route(
@@ -246,7 +256,7 @@ def end_other_sessions(request: Request) -> Answer:
     return Answer()
 
 
-# --- one's own account ---------------------------------------------------------------------------
+# --- one's own account ----------------------------------------------------------------------------
 
 
 @app.route("GET", "/v1/auth/account", access=SignedIn(), answer="OwnAccount")
@@ -355,7 +365,48 @@ def remove_totp(request: Request) -> Answer:
     return Answer()
 
 
-# --- for everybody who checks our signatures -------------------------------------------------------
+@app.route(
+    "POST",
+    "/v1/auth/passkeys/options",
+    access=_FRESH,
+    answer="PasskeyOptions",
+    errors=(Conflict,),
+    limit=_LIMIT,
+)
+def passkey_options(request: Request) -> Answer:
+    """Options for making a passkey in the browser."""
+    return Answer(_own.passkey_options(request.actor, _caller(request)))
+
+
+@app.route(
+    "POST",
+    "/v1/auth/passkeys",
+    access=_FRESH,
+    body=models.NewPasskey,
+    answer="Passkey",
+    status=201,
+    errors=(ChallengeExpired, CodeInvalid, AlreadyExists),
+    limit=2 * _LIMIT,
+)
+def add_passkey(request: Request) -> Answer:
+    """Bind a passkey."""
+    return Answer(_own.add_passkey(request.actor, request.body, _caller(request)))
+
+
+@app.route("GET", "/v1/auth/passkeys", access=SignedIn(), answer="PasskeyList")
+def list_passkeys(request: Request) -> Answer:
+    """One's passkeys."""
+    return Answer(_own.passkeys(request.actor))
+
+
+@app.route("DELETE", "/v1/auth/passkeys/{passkey_id}", access=_FRESH, errors=(NotFound,))
+def remove_passkey(request: Request) -> Answer:
+    """Unbind a passkey."""
+    _own.remove_passkey(request.actor, request.path["passkey_id"], _caller(request))
+    return Answer()
+
+
+# --- for everybody who checks our signatures ------------------------------------------------------
 
 
 @app.route(
@@ -394,7 +445,7 @@ def metadata(request: Request) -> Answer:
     )
 
 
-# --- the request as the services see it ------------------------------------------------------------
+# --- the request as the services see it -----------------------------------------------------------
 
 
 def _caller(request: Request) -> Caller:

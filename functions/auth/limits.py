@@ -56,7 +56,7 @@ class Limits:
         moment = clock.epoch(now)
         key = self._key("FAILURES", name, subject)
         item = dynamo.get(self._table, key) or {}
-        before = item.get("n", 0)
+        before: int = item.get("n", 0)
         if item.get("blocked_until", 0) > moment:
             raise Locked(item["blocked_until"] - moment)
         if before < free:

@@ -1,4 +1,4 @@
-"""The consumer of the queue of text messages: hands each to SNS. Numbers and texts stay unlogged."""
+"""The consumer of the queue of text messages: hands each to SNS. Logs neither number nor text."""
 
 import json
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 import unicodedata
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -41,7 +41,9 @@ Login = Annotated[str, Field(min_length=1, max_length=254, examples=["+7 900 000
 Code = Annotated[str, Field(min_length=1, max_length=40, examples=["123456"])]
 ChallengeId = Annotated[str, Field(min_length=1, max_length=64)]
 DeviceToken = Annotated[str, Field(min_length=1, max_length=128)]
-Method = Literal["sms", "totp", "recovery_code"]
+Method = Literal["sms", "totp", "passkey", "recovery_code"]
+# What a browser's `PublicKeyCredential.toJSON()` gives; the webauthn library judges it.
+Credential = dict[str, Any]
 
 
 class Register(Model):
@@ -64,12 +66,15 @@ class SignIn(Model):
 
 
 class Send(Model):
-    method: Literal["sms"]
+    method: Literal["sms", "passkey"]
 
 
 class Verify(Model):
+    """A `credential` for a passkey, else a `code`."""
+
     method: Method
-    code: Code
+    code: Code | None = None
+    credential: Credential | None = None
 
 
 class Refresh(Model):
@@ -93,6 +98,7 @@ class ConfirmReset(Model):
     code: Code
     birth_date: BirthDate | None = None
     totp_code: Code | None = None
+    credential: Credential | None = None
     new_password: Password
 
 
@@ -109,3 +115,10 @@ class ConfirmPhone(Model):
 
 class ConfirmTotp(Model):
     code: Code
+
+
+class NewPasskey(Model):
+    """`name` is how the person will tell it from their others."""
+
+    credential: Credential
+    name: Annotated[str, Field(min_length=1, max_length=100)] = "Passkey"

@@ -30,7 +30,8 @@ REPEAT = 30
 # Wrong tries in a row of one address after which the person is told.
 TOLD_AFTER = 5
 RESEND = 30
-TOTP_ENROLMENT = 600
+ENROLMENT = 600
+PASSKEYS = 10
 # The portal recommends to change the password; nobody is made to (NIST SP 800-63B-4 §3.1.1.2).
 PASSWORD_ADVISED_DAYS = 180
 MESSAGES_PER_DAY = 50_000
@@ -65,12 +66,12 @@ def delay(failures: int, free: int) -> int:
     """Seconds to wait after so many failures: none for the first ones, then doubling to 15 min."""
     if failures < free:
         return 0
-    return min(15 * 2 ** min(failures - free, 10), _LONGEST_WAIT)
+    return min(15 << min(failures - free, 10), _LONGEST_WAIT)
 
 
 def resend_delay(sends: int, base: int) -> int:
     """Seconds until a text message may be sent again after the `sends`-th one."""
-    return min(base * 2 ** min(sends - 1, 10), _LONGEST_WAIT)
+    return min(base << min(sends - 1, 10), _LONGEST_WAIT)
 
 
 def network(ip: str) -> str:

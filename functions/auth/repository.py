@@ -7,6 +7,8 @@ Identity table (the profile, logins and codes are in kernel.profiles and kernel.
     ACCOUNT#<id>     | RECOVERY          keyed hashes of the codes that are left
     ACCOUNT#<id>     | PHONE_CHANGE      sealed number, challenge_id, valid_until
     ACCOUNT#<id>     | DEVICE#<hash>     a device that has signed in before
+    ACCOUNT#<id>     | PASSKEY#<id>      public key, sign_count, name, created_at, last_used_at
+    ACCOUNT#<id>     | PASSKEY_PENDING   the challenge of a registration, valid_until
     CHALLENGE#<id>   | CHALLENGE         what is to be proven, by which methods, how many tries left
 Accounts table: STATE and SESSION#<sid> (kernel.accounts).
 """
@@ -49,6 +51,7 @@ class Account:
     recovery: frozenset[str]
     phone_change: Item | None
     devices: dict[str, Item]
+    passkeys: dict[str, Item]
 
 
 class Repository:
@@ -78,11 +81,8 @@ class Repository:
             totp_pending=items.get("TOTP_PENDING"),
             recovery=frozenset(items.get("RECOVERY", {}).get("hashes", ())),
             phone_change=items.get("PHONE_CHANGE"),
-            devices={
-                sk.removeprefix("DEVICE#"): item
-                for sk, item in items.items()
-                if sk.startswith("DEVICE#")
-            },
+            devices=_starting(items, "DEVICE#"),
+            passkeys=_starting(items, "PASSKEY#"),
         )
 
     def state(self, account_id: AccountId) -> Item | None:
@@ -256,6 +256,90 @@ class Repository:
                 values={":id": challenge_id},
             )
         }
+
+    def pend_passkey(self, account_id: AccountId, challenge: bytes, until: int) -> None:
+        item = {
+            **_account_key(account_id, "PASSKEY_PENDING"),
+            "challenge": challenge,
+            "valid_until": until,
+            "expires_at": until,
+        }
+        dynamo.put(self.identity, item)
+
+    def take_pending_passkey(self, account_id: AccountId, now: datetime) -> bytes | None:
+        """The challenge of the registration that was begun; it is good for one answer."""
+        key = _account_key(account_id, "PASSKEY_PENDING")
+        try:
+            item = dynamo.update(
+                self.identity,
+                key,
+                "SET valid_until = :zero",
+                {":zero": 0, ":now": clock.epoch(now)},
+                condition="valid_until > :now",
+            )
+        except dynamo.ConditionFailed:
+            return None
+        return bytes(item["challenge"])
+
+    def add_passkey(
+        self,
+        account_id: AccountId,
+        passkey_id: str,
+        *,
+        public_key: bytes,
+        sign_count: int,
+        name: str,
+        now: datetime,
+    ) -> Action:
+        item = {
+            **_account_key(account_id, f"PASSKEY#{passkey_id}"),
+            "public_key": public_key,
+            "sign_count": sign_count,
+            "name": name,
+            "created_at": clock.epoch(now),
+            "last_used_at": None,
+        }
+        return {"Put": dynamo.put_request(self.identity, item, "attribute_not_exists(pk)")}
+
+    def use_passkey(
+        self, account_id: AccountId, passkey_id: str, old_count: int, new_count: int, now: datetime
+    ) -> Action:
+        """Note a passkey's use over the count that was judged (WebAuthn §6.1.1)."""
+        return {
+            "Update": dynamo.update_request(
+                self.identity,
+                _account_key(account_id, f"PASSKEY#{passkey_id}"),
+                "SET sign_count = :new, last_used_at = :now",
+                {":new": new_count, ":old": old_count, ":now": clock.epoch(now)},
+                condition="sign_count = :old",
+            )
+        }
+
+    def remove_passkey(self, account_id: AccountId, passkey_id: str) -> Action:
+        return {
+            "Delete": dynamo.delete_request(
+                self.identity,
+                _account_key(account_id, f"PASSKEY#{passkey_id}"),
+                condition="attribute_exists(pk)",
+            )
+        }
+
+    def ask_passkey(self, challenge: Challenge, asked: bytes, now: datetime) -> None:
+        """Remember what a passkey is asked to sign for a challenge; the latest counts.
+
+        Raises:
+            ChallengeExpired
+        """
+        try:
+            dynamo.update(
+                self.identity,
+                _challenge_key(challenge.challenge_id),
+                "SET asked = :asked",
+                {":asked": asked, ":now": clock.epoch(now)},
+                condition="valid_until > :now AND attribute_not_exists(used_by)",
+            )
+        except dynamo.ConditionFailed as lost:
+            raise ChallengeExpired from lost
 
     def add_device(self, account_id: AccountId, hashed: str, now: datetime) -> Action:
         item = {
@@ -447,6 +531,10 @@ class Repository:
                 condition="attribute_exists(pk)",
             )
         }
+
+
+def _starting(items: Mapping[str, Item], prefix: str) -> dict[str, Item]:
+    return {sk.removeprefix(prefix): item for sk, item in items.items() if sk.startswith(prefix)}
 
 
 def _account_key(account_id: AccountId, sk: str) -> dict[str, str]:

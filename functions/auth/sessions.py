@@ -58,7 +58,6 @@ class Sessions:
         """A new session, its tokens already signed, so that nothing can fail after it stands."""
         moment = clock.epoch(caller.now)
         session_id = SessionId(ids.time_ordered(caller.now))
-        secret = secrets.token_bytes(_SECRET_BYTES)
         token = RefreshToken(account_id, session_id, secrets.token_bytes(_SECRET_BYTES))
         session = {
             "session_id": session_id,

@@ -7,6 +7,7 @@ counted like known ones (OWASP ASVS 5.0 §6.3.8).
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from auth.caller import Caller
 from auth.challenges import Challenges, Recipient
 from auth.limits import Limits
 from auth.models import Register, SignIn, Verify
+from auth.passkeys import Passkeys
 from auth.repository import Account, Action, Challenge, Repository
 from auth.sessions import Opened, Sessions
 from kernel import clock, dynamo, hashing, identifiers, ids, log
@@ -47,6 +49,15 @@ class Verified:
     refresh_token: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What somebody brings as their second step: a code, or a passkey's answer."""
+
+    method: policy.Method
+    code: str = ""
+    credential: Mapping[str, Any] | None = None
+
+
 class SigningIn:
     """The ways to a session."""
 
@@ -58,6 +69,7 @@ class SigningIn:
         challenges: Challenges,
         sessions: Sessions,
         limits: Limits,
+        passkeys: Passkeys,
         *,
         lookup_key: str,
         attempts_cap: int,
@@ -68,6 +80,7 @@ class SigningIn:
         self._challenges = challenges
         self._sessions = sessions
         self._limits = limits
+        self._passkeys = passkeys
         self._lookup_key = lookup_key
         self._cap = attempts_cap
 
@@ -94,8 +107,7 @@ class SigningIn:
         failures = self._attempt("password", subject, subject_here, known_device, caller)
         stored = account.password["hash"] if account else None
         if not passwords.matches(stored, body.password) or not account or _closed(state):
-            phone = self._profiles.opened(account.profile).phone if account else ""
-            self._tell_of_failures(failures, phone, caller)
+            self._tell_of_failures(failures, account, caller)
             raise CredentialsInvalid
         assert account_id is not None
         assert state is not None
@@ -172,6 +184,28 @@ class SigningIn:
         left = challenge.valid_until - clock.epoch(caller.now)
         return {"expires_in": min(300, left), "resend_in": resend_in}
 
+    def ask_passkey(self, challenge_id: str, caller: Caller) -> dict[str, Any]:
+        """What a passkey is to sign for a challenge.
+
+        A reset's challenge gives the same to everybody: it names no passkey, so that the answer
+        does not tell whether there is one.
+
+        Raises:
+            ChallengeExpired
+            ValidationFailed: the challenge does not offer a passkey.
+        """
+        self._count("verify", caller)
+        challenge = self._repository.challenge(challenge_id, caller.now)
+        allowed: list[str] = []
+        if challenge.kind != "reset":
+            if "passkey" not in challenge.methods or challenge.account_id is None:
+                raise ValidationFailed([FieldProblem("method", "value")])
+            account = self._repository.account(challenge.account_id)
+            allowed = list(account.passkeys) if account else []
+        options, asked = self._passkeys.authentication_options(allowed)
+        self._repository.ask_passkey(challenge, asked, caller.now)
+        return {"options": options}
+
     # --- the second step -----------------------------------------------------------------------
 
     def verify(self, challenge_id: str, body: Verify, caller: Caller) -> Verified:
@@ -189,11 +223,12 @@ class SigningIn:
             raise ChallengeExpired
         if body.method not in challenge.methods:
             raise ValidationFailed([FieldProblem("method", "value")])
+        given = _given(body)
         if challenge.kind == "register":
-            return self._finish_registration(challenge, body, caller)
-        return self._finish_sign_in(challenge, body, caller)
+            return self._finish_registration(challenge, given, caller)
+        return self._finish_sign_in(challenge, given, caller)
 
-    def _finish_sign_in(self, challenge: Challenge, body: Verify, caller: Caller) -> Verified:
+    def _finish_sign_in(self, challenge: Challenge, given: Given, caller: Caller) -> Verified:
         assert challenge.account_id is not None
         account_id = challenge.account_id
         account = self._repository.account(account_id)
@@ -203,13 +238,14 @@ class SigningIn:
         device = challenge.item.get("device")
         known_device = challenge.kind == "step_up" or device in account.devices
         here = f"{account_id}|{device or caller.network}"
-        failures = self._attempt("second", account_id, here, known_device, caller)
+        # A passkey cannot be guessed, so others' guesses at codes do not keep it out.
+        trusted = known_device or given.method == "passkey"
+        failures = self._attempt("second", account_id, here, trusted, caller)
         self._repository.take_try(challenge, caller.now)
         try:
-            proof = self.prove(challenge, account, body.method, body.code, caller)
+            proof = self.prove(challenge, account, given, caller)
         except CodeInvalid:
-            phone = self._profiles.opened(account.profile).phone
-            self._tell_of_failures(failures, phone, caller)
+            self._tell_of_failures(failures, account, caller)
             raise
         changed_at = account.password["changed_at"]
         actions = [
@@ -225,7 +261,7 @@ class SigningIn:
                 account_id,
                 SessionId(challenge.item["session_id"]),
                 state,
-                method=body.method,
+                method=given.method,
                 password_changed_at=changed_at,
                 caller=caller,
             )
@@ -233,7 +269,7 @@ class SigningIn:
             opened = self._sessions.open(
                 account_id,
                 state,
-                amr=policy.amr(["pwd"], body.method),
+                amr=policy.amr(["pwd"], given.method),
                 password_changed_at=changed_at,
                 caller=caller,
             )
@@ -248,9 +284,9 @@ class SigningIn:
         log.info("second step passed", account_id=account_id, kind=challenge.kind)
         return _verified(opened, new_device)
 
-    def _finish_registration(self, challenge: Challenge, body: Verify, caller: Caller) -> Verified:
+    def _finish_registration(self, challenge: Challenge, given: Given, caller: Caller) -> Verified:
         self._repository.take_try(challenge, caller.now)
-        used = self._challenges.match(challenge, body.code, caller.now)
+        used = self._challenges.match(challenge, given.code, caller.now)
         facts = challenge.item
         account_id = AccountId(facts["new_account_id"])
         place = self._keys.lookup(owner(account_id))
@@ -284,19 +320,14 @@ class SigningIn:
         return _verified(opened, device)
 
     def prove(
-        self,
-        challenge: Challenge,
-        account: Account,
-        method: policy.Method,
-        code: str,
-        caller: Caller,
+        self, challenge: Challenge, account: Account, given: Given, caller: Caller
     ) -> list[Action]:
-        """Judge a code by its method; the actions that use it up, so that it serves once.
+        """Judge what was given by its method; the actions that use it up, so that it serves once.
 
         Raises:
             CodeInvalid, ChallengeExpired
         """
-        account_id = account.account_id
+        account_id, method, code = account.account_id, given.method, given.code
         if method == "sms":
             return [self._challenges.match(challenge, code, caller.now)]
         if method == "totp" and account.totp:
@@ -304,6 +335,13 @@ class SigningIn:
             if step is None or step <= account.totp["last_step"]:
                 raise CodeInvalid
             return [self._repository.use_totp_step(account_id, account.totp["sealed"], step)]
+        if method == "passkey" and given.credential is not None and challenge.item.get("asked"):
+            used = self._passkeys.authenticated(given.credential, challenge.item["asked"], account)
+            return [
+                self._repository.use_passkey(
+                    account_id, used.passkey_id, used.old_count, used.new_count, caller.now
+                )
+            ]
         if method == "recovery_code":
             hashed = totp.recovery_hash(code, account_id, self.recovery_key())
             if hashed not in account.recovery:
@@ -322,6 +360,14 @@ class SigningIn:
             if lookup in found:
                 return form, AccountId(found[lookup]["account_id"])
         return forms[0], None
+
+    def phone(self, account: Account | None) -> str:
+        """The account's phone number; empty, after as much work, where there is no account."""
+        if account is None:
+            # Opening a profile may ask KMS for its key.
+            hashing.lookup_hash(self._lookup_key, "nobody", ids.secret())
+            return ""
+        return self._profiles.opened(account.profile).phone
 
     def totp_secret(self, item: Item) -> str:
         """The opened secret of a TOTP item, pending or confirmed."""
@@ -348,7 +394,7 @@ class SigningIn:
         offered = policy.methods(
             staff=bool(state.get("appointments")),
             totp=account.totp is not None,
-            passkeys=0,
+            passkeys=len(account.passkeys),
             recovery_codes=len(account.recovery),
         )
         challenge_id, action = self._challenges.create(
@@ -383,9 +429,9 @@ class SigningIn:
         # Beyond the limit only a password or factor that is set anew counts from zero again.
         self._limits.clear(f"{what}/all", subject, below=policy.FAILURES_IN_A_ROW)
 
-    def _tell_of_failures(self, failures: int, phone: str, caller: Caller) -> None:
+    def _tell_of_failures(self, failures: int, account: Account | None, caller: Caller) -> None:
         if failures == policy.TOLD_AFTER:
-            self._challenges.notify(phone, "sms.failed_tries", caller)
+            self._challenges.notify(self.phone(account), "sms.failed_tries", caller)
 
     def _count(self, what: str, caller: Caller) -> None:
         # A sign-in is one login and a few calls to its challenge.
@@ -429,6 +475,20 @@ def personal(body: Register | Profile) -> list[str | None]:
 def same(a: str, b: str) -> bool:
     """Equality that takes the same time whatever differs."""
     return hmac.compare_digest(a.encode(), b.encode())
+
+
+def _given(body: Verify) -> Given:
+    """What the body brings, if it is what its method takes.
+
+    Raises:
+        ValidationFailed
+    """
+    wanted, other = ("credential", "code") if body.method == "passkey" else ("code", "credential")
+    if getattr(body, wanted) is None:
+        raise ValidationFailed([FieldProblem(wanted, "missing")])
+    if getattr(body, other) is not None:
+        raise ValidationFailed([FieldProblem(other, "value")])
+    return Given(body.method, code=body.code or "", credential=body.credential)
 
 
 def _closed(state: Item | None) -> bool:

@@ -141,7 +141,7 @@ def verify(token: str, keys: KeySet, settings: TokenSettings, now: datetime) -> 
 
 
 def _header(token: str) -> dict[str, Any]:
-    """The header, if it is exactly of our form: no other member is understood (RFC 7515 §4.1.11)."""
+    """The header, if it is exactly of our form; other members are refused (RFC 7515 §4.1.11)."""
     encoded = token.partition(".")[0]
     try:
         header = json.loads(

@@ -14,7 +14,7 @@ from typing import Any
 from clinic.fhir.bundle import Entry, Parsed, Rejection, parse
 from clinic.fhir.errors import NotFhir
 from clinic.fhir.exact_json import dumps
-from clinic.fhir.mapping import Derived, Draft, derive
+from clinic.fhir.mapping import HUBS, Derived, Draft, derive
 from clinic.intake_repository import Change, IntakeRepository, Source, View
 from kernel import clock, records
 from kernel.errors import FieldProblem, Malformed, ValidationFailed, WrongPatient
@@ -85,7 +85,10 @@ class Intake:
         with self._repository.lock(opened, entry) as lock:
             work = _Work(self._repository, key, entries)
             work.load(lock.head)
-            derived = work.derive()
+            try:
+                derived = work.derive()
+            except NotFhir as error:  # members of members without end
+                raise Malformed from error
             change = _change(work, derived, clinic, received_at=clock.rfc3339(opened.now))
             lock.commit(key, change)
         return _outcome(work, derived, rejected)
@@ -143,8 +146,9 @@ class _Work:
     def load(self, head: records.Head) -> None:
         """Find the keys of all entries, and load what their records are made of.
 
-        Anew derived are the records of what was sent, those in which a changed resource is shown,
-        and those to which something sent refers (a visit that gets one more diagnosis).
+        Anew derived are the records of what was sent; those in which a changed resource is shown;
+        those to which something sent refers (a visit that gets one more diagnosis); and those that
+        waited for something sent (a diagnosis that came before its visit).
         """
         self._load_names(self.sent, head)
         for entry in self.sent:
@@ -162,6 +166,10 @@ class _Work:
         for source_key in sent_keys & self.stored.keys():
             if self.stored[source_key].digest != _digest(self.entries[source_key].resource):
                 self.roots.update(self.stored[source_key].shown_in)
+        waiting = self.repository.waiting(self.key, (a for e in self.sent for a in e.aliases))
+        self._load_sources(waiting, head)
+        for source_key in waiting & self.stored.keys():
+            self.roots |= {source_key, *self.stored[source_key].shown_in}
         self._load_sources(self.roots, head)
         members = {m for root in self.roots & self.stored.keys() for m in self.stored[root].members}
         self._load_sources(members, head)
@@ -216,10 +224,18 @@ def _change(work: _Work, derived: Derived, clinic: Clinic, *, received_at: str) 
         )
         if before is None or source.differs(before):
             change.sources[source_key] = source
+        dangling = {a for a in entry.references if a not in work.names and not _names_hub(a)}
+        if dangling and source_key in sent_keys:
+            change.waiting[source_key] = dangling
         for alias in entry.aliases:
             if before is None or alias not in before.entry.aliases:
                 change.aliases[alias] = source_key
     return change
+
+
+def _names_hub(alias: str) -> bool:
+    """Whether an alias names something that many point to, and no record is made anew for."""
+    return any(alias.startswith((f"{hub}/", f"{hub}|")) or f"/{hub}/" in alias for hub in HUBS)
 
 
 def _views(

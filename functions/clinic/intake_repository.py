@@ -70,6 +70,7 @@ class Change:
 
     sources: dict[str, Source] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, set[str]] = field(default_factory=dict)
     shown: list[_Shown] = field(default_factory=list)
     replaced: list[tuple[Section, View]] = field(default_factory=list)
     withdrawn: list[tuple[Section, View]] = field(default_factory=list)
@@ -129,6 +130,15 @@ class IntakeRepository:
                 sealed = key.open(state["data"], f"records/{place.pk}/{place.sk}/source")
                 found[places[place]] = _source(loads(sealed))
         return found
+
+    def waiting(self, key: DataKey, aliases: Iterable[str]) -> set[str]:
+        """The sources that refer to one of these aliases and came before it.
+
+        Those of broken intakes are among them; nothing committed is known by their keys.
+        """
+        tokens = {key.token("alias", alias) for alias in aliases}
+        items = dynamo.query_all(self._records, "pk = :pk", {":pk": f"{key.owner}#W"})
+        return {item["sk"] for item in items if tokens & item["tokens"]}
 
     @contextmanager
     def lock(self, opened: OpenCard, entry: JournalEntry) -> Iterator["Lock"]:
@@ -202,6 +212,9 @@ class IntakeRepository:
         for alias, source_key in change.aliases.items():
             place = self._alias_place(key, alias)
             items.append({"pk": place.pk, "sk": place.sk, "source": source_key, "since": number})
+        for source_key, aliases in change.waiting.items():
+            tokens = {key.token("alias", alias) for alias in aliases}
+            items.append({"pk": f"{card}#W", "sk": source_key, "tokens": tokens})
         for shown in change.shown:
             pk = records.partition(lock.card_id, shown.draft.section)
             sk = records.sort_key(shown.draft.sort_at, shown.record_id, number)
@@ -301,6 +314,7 @@ def _committed(item: Item, head: Head) -> Item | None:
 def _source_values(source: Source, number: int) -> dict[str, Any]:
     entry = source.entry
     return {
+        "index": entry.index,
         "resource_type": entry.resource_type,
         "resource": entry.resource,
         "aliases": entry.aliases,
@@ -323,7 +337,7 @@ def _source_values(source: Source, number: int) -> dict[str, Any]:
 def _source(values: dict[str, Any]) -> Source:
     return Source(
         entry=Entry(
-            index=-1,
+            index=values["index"],
             resource_type=values["resource_type"],
             resource=values["resource"],
             aliases=tuple(values["aliases"]),

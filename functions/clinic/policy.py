@@ -35,12 +35,17 @@ def is_oneself(
 
 
 def mismatches(profile: Profile, person: Person, snils: str) -> list[str]:
-    """What an account claims and the registry's person (found by the passport) does not bear out."""
+    """Where an account's claims differ from the person whose passport was seen.
+
+    A patronymic that the account leaves out is no difference: it is optional there.
+    """
     wrong = [
         name
-        for name in ("last_name", "first_name", "middle_name")
+        for name in ("last_name", "first_name")
         if same_name(getattr(profile, name)) != same_name(getattr(person, name))
     ]
+    if profile.middle_name and same_name(profile.middle_name) != same_name(person.middle_name):
+        wrong.append("middle_name")
     if profile.birth_date != person.birth_date.isoformat():
         wrong.append("birth_date")
     if profile.snils and profile.snils != snils:

@@ -5,7 +5,7 @@ None: somebody else was faster, and the service looks again or says so.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kernel import accounts, consents, dynamo, hashing, people, staff
@@ -16,6 +16,9 @@ from kernel.people import Person
 from kernel.registry import Card, Clinic, Region, Relation
 from kernel.sealing import Keyring
 from kernel.staff import Worker
+
+# An account that stands and may sign in.
+_ENABLED = "attribute_exists(pk) AND (attribute_not_exists(disabled) OR disabled = :no)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +111,13 @@ class Registry:
                         state.table,
                         _key(state),
                         "SET appointments = :one",
-                        {":one": [accounts.appointment_item(worker.appointment)], ":zero": 0},
-                        condition="attribute_exists(pk) AND attribute_not_exists(disabled)"
-                        " AND (attribute_not_exists(appointments) OR size(appointments) = :zero)",
+                        {
+                            ":one": [accounts.appointment_item(worker.appointment)],
+                            ":zero": 0,
+                            ":no": False,
+                        },
+                        condition=f"{_ENABLED} AND (attribute_not_exists(appointments)"
+                        " OR size(appointments) = :zero)",
                     )
                 },
             )
@@ -118,36 +125,43 @@ class Registry:
             return False
         return True
 
-    def dismiss(
-        self, account_id: AccountId, clinic_id: ClinicId, *, at: str, by: AccountId
-    ) -> bool:
-        """End an appointment; False if it changed meanwhile. The worker's name is kept."""
-        state = accounts.state_lookup(self._tables.accounts, account_id)
-        place = staff.lookup(self._tables.registry, clinic_id, account_id)
+    def dismiss(self, worker: Worker, held: list[Item], *, at: str, by: AccountId) -> bool:
+        """End an appointment among those `held` by an account; False if they changed meanwhile.
+
+        The worker's name is kept for the journal.
+        """
+        state = accounts.state_lookup(self._tables.accounts, worker.account_id)
+        left = [each for each in held if each["clinic_id"] != worker.clinic_id]
+        gone = replace(worker, removed_at=at, removed_by=by)
         try:
             dynamo.transact(
                 {
-                    "Update": dynamo.update_request(
-                        place.table,
-                        _key(place),
-                        "SET removed_at = :at, removed_by = :by",
-                        {":at": at, ":by": by, ":none": None},
-                        condition="removed_at = :none",
+                    "Put": dynamo.put_request(
+                        self._tables.registry,
+                        gone.to_item(),
+                        "removed_at = :none",
+                        {":none": None},
                     )
                 },
                 {
                     "Update": dynamo.update_request(
                         state.table,
                         _key(state),
-                        "SET appointments = :nothing",
-                        {":nothing": [], ":clinic": clinic_id},
-                        condition="appointments[0].clinic_id = :clinic",
+                        "SET appointments = :left",
+                        {":left": left, ":held": held},
+                        condition="appointments = :held",
                     )
                 },
             )
         except dynamo.ConditionFailed:
             return False
         return True
+
+    def worker(self, clinic_id: ClinicId, account_id: AccountId) -> Worker | None:
+        """Somebody who works, or worked, at a clinic."""
+        place = staff.lookup(self._tables.registry, clinic_id, account_id)
+        item = dynamo.get(place.table, _key(place))
+        return Worker.from_item(item) if item else None
 
     # --- patients --------------------------------------------------------------------------------
 
@@ -310,9 +324,14 @@ class Registry:
                     _key(state),
                     "SET #level = :verified, patient_id = :patient, verified_at = :at,"
                     " verified_by = :by",
-                    {":verified": "verified", ":patient": patient_id, ":at": at, ":by": by},
-                    condition="attribute_exists(pk) AND attribute_not_exists(disabled)"
-                    " AND attribute_not_exists(patient_id)",
+                    {
+                        ":verified": "verified",
+                        ":patient": patient_id,
+                        ":at": at,
+                        ":by": by,
+                        ":no": False,
+                    },
+                    condition=f"{_ENABLED} AND attribute_not_exists(patient_id)",
                     names={"#level": "level"},
                 )
             },

@@ -7,7 +7,7 @@ from consent.models import GiveConsent
 from consent.repository import JournalReader
 from kernel import consents
 from kernel.consent_acts import Act, Consent, ConsentActs, Gift, History
-from kernel.errors import AccessStepFailed, Conflict, FieldProblem, ValidationFailed
+from kernel.errors import AccessStepFailed
 from kernel.identity import AccountId, Actor, CardId, ClinicId, PatientId
 from kernel.texts import Language
 
@@ -34,7 +34,7 @@ def give(actor: Actor, given: GiveConsent, now: datetime, acts: ConsentActs) -> 
         ValidationFailed: the hash is of another text, or there is no such clinic.
         AlreadyExists: it repeats what is in force.
     """
-    document = chosen_document(given.document_version, given.document_sha256, now)
+    document = consents.chosen(given.document_version, given.document_sha256, now.date())
     act = _act(actor, now)
     gift = Gift(
         document=document,
@@ -44,21 +44,6 @@ def give(actor: Actor, given: GiveConsent, now: datetime, acts: ConsentActs) -> 
         given_at=now,
     )
     return acts.give(act, gift).answer("active")
-
-
-def chosen_document(version: str, sha256: str, now: datetime) -> consents.Document:
-    """The current document in the language whose hash is given.
-
-    Raises:
-        Conflict: the version is not the current one.
-        ValidationFailed: it is, and no language of it has this hash.
-    """
-    if version != consents.current_document("ru", now.date()).version:
-        raise Conflict
-    for document in consents.documents().values():
-        if document.version == version and document.sha256 == sha256.lower():
-            return document
-    raise ValidationFailed([FieldProblem("document_sha256", "value")])
 
 
 def withdraw(actor: Actor, consent_id: str, now: datetime, acts: ConsentActs) -> dict[str, Any]:

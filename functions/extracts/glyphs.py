@@ -6,6 +6,7 @@ panics on some strings in scripts that its fonts lack. So text is reduced to wha
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_right
 from functools import lru_cache
@@ -39,6 +40,7 @@ _LIKE = {
     "\u3002": ".",
 }
 _LONGEST_WORD = 28
+_LONG = re.compile(rf"[^\s/-]{{{_LONGEST_WORD + 1},}}")
 
 
 def printable(text: str) -> str:
@@ -51,15 +53,12 @@ def printable(text: str) -> str:
     composed = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
     if not composed.isascii() or not composed.isprintable():
         composed = "".join(map(_shown, composed))
-    if any(len(word) > _LONGEST_WORD for word in composed.split()):
-        composed = " ".join(map(_breakable, composed.split(" ")))
-    return composed
+    return _LONG.sub(_breakable, composed)
 
 
-def _breakable(word: str) -> str:
-    if len(word) <= _LONGEST_WORD:
-        return word
-    parts = [word[at : at + _LONGEST_WORD] for at in range(0, len(word), _LONGEST_WORD)]
+def _breakable(word: re.Match[str]) -> str:
+    text = word.group()
+    parts = [text[at : at + _LONGEST_WORD] for at in range(0, len(text), _LONGEST_WORD)]
     return "\u200b".join(parts)
 
 

@@ -36,9 +36,15 @@ def render(document: ExtractDocument, *, attachments: Sequence[Attachment] = ())
     inputs = {"data": facts}
     inputs |= {f"attachment-{n}": file.data.decode() for n, file in enumerate(attachments)}
     try:
-        pdf = _compiler().compile(
-            format="pdf",
+        # A compiler of its own for each document: it would keep the facts of the last one.
+        compiler = typst.Compiler(
+            input=TEMPLATES / "extract.typ",
+            root=TEMPLATES,
+            font_paths=_fonts(),
             sys_inputs=inputs,
+        )
+        pdf = compiler.compile(
+            format="pdf",
             pdf_standards=STANDARDS,
             timestamp=int(document.issued_at.astimezone(UTC).timestamp()),
         )
@@ -63,11 +69,9 @@ def page_count(pdf: bytes) -> int:
 
 
 def _forget(size: int) -> None:
-    # The facts of the last patient go in every case; the layout cache only where it is large.
-    _blank().compile(format="pdf", sys_inputs={})
     if size > _WORTH_FORGETTING:
         for _ in range(_GENERATIONS):
-            _blank().compile(format="pdf", sys_inputs={})
+            typst.compile(b"", font_paths=_fonts(), ignore_system_fonts=True, format="svg")
 
 
 @cache
@@ -76,13 +80,3 @@ def _fonts() -> typst.Fonts:
     return typst.Fonts(
         include_system_fonts=False, include_embedded_fonts=True, font_paths=list(folders)
     )
-
-
-@cache
-def _compiler() -> typst.Compiler:
-    return typst.Compiler(input=TEMPLATES / "extract.typ", root=TEMPLATES, font_paths=_fonts())
-
-
-@cache
-def _blank() -> typst.Compiler:
-    return typst.Compiler(input=b"", root=TEMPLATES, font_paths=_fonts())

@@ -94,7 +94,10 @@ def chart(series: Series, words: Words) -> dict[str, Any]:
         "first": first,
         "last": last,
         "latest": words.number(latest.value),
-        "alt": f"{series.name}, {unit}. {first} – {last}. {values}",
+        "alt": (
+            f"{words.label('chart_alt')}: {series.name}, {unit}. "
+            f"{words.label('period')}: {first} – {last}. {words.label('chart_values')}: {values}."
+        ),
         "band": band,
         "ticks": [{"y": up(tick), "label": words.number(tick)} for tick in ticks],
         "points": [

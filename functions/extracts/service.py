@@ -71,7 +71,9 @@ class Extracts:
     ) -> dict[str, Any]:
         """A page of one's extracts, newest first. Raises CursorInvalid."""
         position = self._cursors.read(cursor, binding)
-        items, after = self._repository.page(patient_id, limit, position["sk"] if position else None)
+        items, after = self._repository.page(
+            patient_id, limit, position["sk"] if position else None
+        )
         return {
             "items": [extracts.answer(item, now) for item in items],
             "next_cursor": self._cursors.make({"sk": after} if after else None, binding),

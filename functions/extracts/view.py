@@ -118,7 +118,10 @@ def _visit(record: Mapping[str, Any], said: Words, zone: ZoneInfo) -> View:
     for order in record.get("orders") or ():
         orders.setdefault(str(order.get("kind")), []).append(str(order.get("text") or ""))
     known = ("medication", "service")
+    texts = [record.get("complaints") or "", *(text for part in orders.values() for text in part)]
     return {
+        # A visit of half a page stays on one page.
+        "long": sum(map(len, texts)) > 1200,
         "date": said.date(record.get("date")),
         "time": _hours(record, said, zone),
         "title": record.get("title") or "",

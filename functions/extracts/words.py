@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, tzinfo
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -78,8 +78,8 @@ class Words:
         named = ", ".join(part for part in (said, _offset(local)) if part)
         return f"{self.date(local.date().isoformat())}, {local:%H:%M} ({named})"
 
-    def period(self, start: date, end: date) -> str:
-        return f"{self.date(start.isoformat())}{NO_BREAK}– {self.date(end.isoformat())}"
+    def period(self, start: object, end: object) -> str:
+        return f"{self.date(start)}{NO_BREAK}– {self.date(end)}"
 
     def number(self, value: float) -> str:
         """A number as a person writes it: at most four decimals, a comma in Russian."""

@@ -172,6 +172,7 @@ class Route:
     function: RouteFunction
     answer: str | None
     status: int
+    also: Mapping[int, str]
     body: type[Model] | None
     query: type[Model] | None
     errors: tuple[str, ...]
@@ -296,10 +297,11 @@ _FIELD_CODES = {
 }
 
 
-def field_problems(error: ValidationError) -> list[FieldProblem]:
+def field_problems(error: ValidationError, whole: str = "body") -> list[FieldProblem]:
     """pydantic's findings as ours: known field names only, never the values.
 
-    A validator of our own names its code by `PydanticCustomError(code, ...)`.
+    `whole` names the place of what has no field. A validator of our own names its code by
+    `PydanticCustomError(code, ...)`.
     """
     problems = []
     for each in error.errors(include_url=False, include_input=False):
@@ -308,7 +310,7 @@ def field_problems(error: ValidationError) -> list[FieldProblem]:
         if code == "extra_forbidden":
             place = place[:-1]  # an unknown name is the client's own text: it is not echoed
         params = {k: v for k, v in each.get("ctx", {}).items() if isinstance(v, str | int)}
-        problems.append(FieldProblem(".".join(place) or "body", code, params))
+        problems.append(FieldProblem(".".join(place) or whole, code, params))
     return problems
 
 
@@ -334,6 +336,7 @@ class App:
         access: Access,
         answer: str | None = None,
         status: int | None = None,
+        also: Mapping[int, str] | None = None,
         body: type[Model] | None = None,
         query: type[Model] | None = None,
         errors: Sequence[type[MedkartaError] | str] = (),
@@ -347,6 +350,7 @@ class App:
 
         Args:
             answer: the name of the answer's model in the package's `answers` module, for OpenAPI.
+            also: other good answers by status, e.g. `{202: "ConfirmationRequired"}`.
             errors: what it may raise beyond what its access and body already imply.
             limit: the most bytes that its body may have.
             media: the body's media types. A body that is not JSON text comes as `request.raw`.
@@ -374,6 +378,7 @@ class App:
                 function=function,
                 answer=answer,
                 status=status or default,
+                also=also or {},
                 body=body,
                 query=query,
                 errors=tuple(e if isinstance(e, str) else e.code for e in errors),
@@ -489,6 +494,9 @@ class App:
         request.query = _query(route.query, event)
         if route.method in ("POST", "PUT"):
             request.raw = body_guard.raw(event, route.limit)
+            if route.body and not request.raw and not _required(route.body):
+                request.body = route.body()  # nothing has to be said, and nothing was
+                return
             if route.body is not None or request.raw:
                 body_guard.require_media(request.headers.get("content-type"), route.media)
         if route.body is not None:
@@ -529,6 +537,10 @@ def gateway_authorizer(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return context
 
 
+def _required(model: type[Model]) -> bool:
+    return any(field.is_required() for field in model.model_fields.values())
+
+
 def _require_acceptable(accept: str | None) -> None:
     """Refuse a client that takes nothing that we can give (RFC 9110 §12.5.1).
 
@@ -563,7 +575,7 @@ def _query(model: type[Model] | None, event: Mapping[str, Any]) -> Any:
     try:
         return model.model_validate_strings({name: values[0] for name, values in given.items()})
     except ValidationError as error:
-        raise errors.ValidationFailed(field_problems(error)) from None
+        raise errors.ValidationFailed(field_problems(error, "query")) from None
 
 
 @cache

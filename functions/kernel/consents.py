@@ -21,6 +21,7 @@ from typing import Literal
 
 from kernel import clock
 from kernel.dynamo import Item, Lookup
+from kernel.errors import Conflict, FieldProblem, ValidationFailed
 from kernel.identity import ClinicId, PatientId
 
 ConsentState = Literal["given", "outdated", "missing"]
@@ -81,6 +82,22 @@ def current_document(language: str, today: date) -> Document:
         (d for d in documents().values() if d.language == language and d.effective_from <= today),
         key=lambda document: document.effective_from,
     )
+
+
+def chosen(version: str, sha256: str, day: date) -> Document:
+    """The document that was in force on `day`, in the language whose hash is given.
+
+    Raises:
+        Conflict: another version was in force.
+        ValidationFailed: no language of it has this hash.
+        ValueError: there was none yet.
+    """
+    if version != current_document("ru", day).version:
+        raise Conflict
+    for document in documents().values():
+        if document.version == version and document.sha256 == sha256.lower():
+            return document
+    raise ValidationFailed([FieldProblem("document_sha256", "value")])
 
 
 def scope_lookups(table: str, patient_id: PatientId, clinic_id: ClinicId) -> list[Lookup]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kernel import aws
+from kernel import aws, log
 from kernel.errors import Unavailable
 
 Item = dict[str, Any]
@@ -99,8 +99,10 @@ def failures() -> Iterator[None]:
                 raise ConditionFailed(
                     [from_item(r["Item"]) if r.get("Item") else None for r in reasons]
                 ) from error
+        log.failure("aws refused", error, action=error.operation_name, code=code)
         raise Unavailable from error
     except BotoCoreError as error:
+        log.failure("aws did not answer", error)
         raise Unavailable from error
 
 

@@ -5,6 +5,7 @@ Records table:
     CARD#<id>#<letter>  | <instant>#<record>#<intake>  one version of one record, sealed
     CARD#<id>#S         | <source key>                 what a clinic sent, sealed (clinic.intake)
     CARD#<id>#A         | <hash of an alias>           which source an alias names (clinic.intake)
+    CARD#<id>#W         | <source key>                 aliases it refers to that nothing has yet
 The index `by_record` (pk, record_id) finds the versions of one record.
 
 Every intake has a number. A version is visible when the intake that wrote it is committed and the

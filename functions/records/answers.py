@@ -213,5 +213,3 @@ class Summary(BaseModel):
     no_known_allergies: bool
     chronic_conditions: list[ChronicCondition]
     patient: Patient
-
-

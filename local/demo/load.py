@@ -216,9 +216,7 @@ def _clinician(staff: dict[str, Session], person: Json) -> Session:
 def _worker(staff: dict[str, Session], person: Json, role: str) -> Session:
     clinic_id = person["clinic_id"]
     return next(
-        s
-        for s in staff.values()
-        if s.person["role"] == role and s.person["clinic_id"] == clinic_id
+        s for s in staff.values() if s.person["role"] == role and s.person["clinic_id"] == clinic_id
     )
 
 

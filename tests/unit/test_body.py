@@ -60,7 +60,9 @@ def test_a_lone_surrogate_is_no_text() -> None:
         body.raw({"body": "\ud800"}, 100)
 
 
-@pytest.mark.parametrize("given", [None, "", "text/plain", "multipart/form-data", "application/xml"])
+@pytest.mark.parametrize(
+    "given", [None, "", "text/plain", "multipart/form-data", "application/xml"]
+)
 def test_other_media_types_are_refused(given: str | None) -> None:
     with pytest.raises(UnsupportedMediaType):
         body.require_media(given, ("application/json",))

@@ -16,6 +16,8 @@ from clinic.fhir.validation import check_resource
 
 Resource = dict[str, Any]
 
+SNILS_ALIAS = "Patient|urn:oid:1.2.643.100.3|"
+
 # A searchset is a collection of what was found: some systems export a summary as one.
 BUNDLE_TYPES = frozenset({"transaction", "batch", "collection", "document", "searchset"})
 
@@ -287,21 +289,24 @@ class _Subjects:
         self._kinds: dict[str, str] = {}
         self._numbers: set[tuple[str, str]] = set()
         # A Patient that was refused still says whose Bundle this is.
-        for item in sent:
-            if item.kind is None:
-                continue
+        known = [item for item in sent if item.kind is not None]
+        for item in known:
             aliases = item.aliases or tuple(_claims(item)) or (f"entry:{item.index}",)
-            self._kinds.update(dict.fromkeys(aliases, item.kind))
+            self._kinds.update(dict.fromkeys(aliases, str(item.kind)))
             if item.kind == "Patient":
                 self._add_patient(item.index, item.resource, aliases)
+        for item in known:
             contained = item.resource.get("contained")
             for inner in contained if isinstance(contained, list) else ():
                 if isinstance(inner, dict) and inner.get("resourceType") == "Patient":
-                    self._add_patient(item.index, inner, tuple(references.identifiers(inner)))
+                    # Without an identifier it is no second patient: its facts have to do.
+                    nameless = self.facts[0].key if self.facts else "contained"
+                    names = tuple(references.identifiers(inner)) or (nameless,)
+                    self._add_patient(item.index, inner, names)
 
     def _add_patient(self, index: int, patient: Resource, aliases: tuple[str, ...]) -> None:
         known = next((self._keys[a] for a in aliases if a in self._keys), None)
-        facts = _facts(index, known or next(iter(aliases), f"entry:{index}"), patient)
+        facts = _facts(index, known or aliases[0], patient)
         self._keys.update(dict.fromkeys(aliases, facts.key))
         self.facts.append(facts)
         if facts.snils is not None:
@@ -333,8 +338,8 @@ class _Subjects:
             return
         key = known or found[-1]
         self.about[key] = None
-        identifier = reference.get("identifier")
-        number = references.snils(identifier) if isinstance(identifier, dict) else None
+        numbers = (a.removeprefix(SNILS_ALIAS) for a in found if a.startswith(SNILS_ALIAS))
+        number = next((n for n in numbers if len(n) == 11), None)
         if number and (key, number) not in self._numbers:
             self._numbers.add((key, number))
             self.facts.append(PatientFacts(entry.index, key, number, None, ()))

@@ -82,6 +82,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{element}: the stated size is not that of the data.",
         "{element}: указанный размер не совпадает с размером данных.",
     ),
+    "too_large": (
+        "{type}: the resource is too large.",
+        "{type}: ресурс слишком большой.",
+    ),
     "unknown_code": (
         "{element}: not a code of the required value set.",
         "{element}: кода нет в обязательном наборе значений.",

@@ -5,6 +5,7 @@ Pure: the same sources give the same drafts. docs/intake.md tells the rules in w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from clinic.fhir.bundle import Entry
 from clinic.fhir.dosage import dosages, quantity
 from clinic.fhir.errors import NotFhir
 from clinic.fhir.readable import clean, coded, codes, instant, joined, notes, text_of, texts_of
-from clinic.fhir.resource_types import TREATMENTS
+from clinic.fhir.resource_types import TREATMENTS, words
 
 Section = Literal["summary", "visits", "results", "prescriptions"]
 Body = dict[str, Any]
@@ -67,7 +68,8 @@ def derive(
     """Make the drafts of the records whose sources are given.
 
     `resolve`: alias -> source key; `record_id`: root -> id of its record. Given with a source must
-    be what it points to and, but for HUBS, what points to it. Raises NotFhir (too_tangled).
+    be what it points to and, but for HUBS, what points to it. Sources count in the order of their
+    keys, so that the same sources give the same lists. Raises NotFhir (too_tangled).
     """
     return _Derivation(sources, resolve, record_id).run()
 
@@ -105,7 +107,7 @@ class _Derivation:
                 entry.resource,
                 references.base_of(entry.aliases, entry.resource_type),
             )
-            for key, entry in sources.items()
+            for key, entry in sorted(sources.items(), key=lambda each: (each[1].index, each[0]))
         }
         self._listed: set[str] | None = None
         self._inner: dict[int, dict[str, Resource]] = {}
@@ -816,11 +818,10 @@ class _Derivation:
         display = clean(reference.get("display"))
         found = self._find(source, name, reference)
         if found is None:
+            # Without its resource only the reference itself tells whether it is a doctor.
             url = str(reference.get("reference") or reference.get("type") or "")
-            # Without its resource only the reference itself tells that it is a person of the staff.
-            return (
-                {"name": display, "specialty": None} if display and "Practitioner" in url else None
-            )
+            doctor = "Practitioner" in url or (name in _PEOPLE and not _OTHERS.search(url))
+            return {"name": display, "specialty": None} if display and doctor else None
         role = found if found.kind == "PractitionerRole" else self.roles.get(found.key)
         person: _Source | None = found
         if found.kind == "PractitionerRole":
@@ -862,6 +863,9 @@ MAKERS: dict[str, Callable[[_Derivation, _Source], None]] = {
     "Goal": _Derivation.goal,
     "ServiceRequest": _Derivation.service,
 }
+# Elements that mostly hold a doctor, and what a reference in them says if it is no doctor.
+_PEOPLE = words("individual requester recorder resultsInterpreter interpreter asserter")
+_OTHERS = re.compile("Organization|Patient|RelatedPerson|Device|HealthcareService|CareTeam")
 _ORDERS = {
     "MedicationRequest": "medication",
     "CarePlan": "recommendation",

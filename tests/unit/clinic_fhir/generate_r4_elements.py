@@ -19,9 +19,9 @@ def words(text: str) -> list[str]:
 
 TYPES = words(
     """AllergyIntolerance CarePlan Composition Condition Device DiagnosticReport
-DocumentReference Encounter Goal ImagingStudy Immunization Location Media Medication MedicationRequest
-MedicationStatement Observation Organization Patient Practitioner PractitionerRole Procedure
-Provenance ServiceRequest Specimen"""
+DocumentReference Encounter Goal ImagingStudy Immunization Location Media Medication
+MedicationRequest MedicationStatement Observation Organization Patient Practitioner
+PractitionerRole Procedure Provenance ServiceRequest Specimen"""
 )
 
 # Where the definition's short text breaks off with "+", the codes are R4's value set in full.

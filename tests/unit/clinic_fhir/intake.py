@@ -34,7 +34,7 @@ class Card:
         parsed = parse(body if isinstance(body, bytes) else json.dumps(body).encode())
         for entry in parsed.entries:
             known = next((self.names[a] for a in entry.aliases if a in self.names), None)
-            key = known or f"{entry.resource_type} {len(self.sources):05}"
+            key = known or f"{len(self.sources):05} {entry.resource_type}"
             self.sources[key] = entry
             self.names.update(dict.fromkeys(entry.aliases, key))
         return parsed

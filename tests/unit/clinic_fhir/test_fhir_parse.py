@@ -315,7 +315,25 @@ def test_two_patients_are_two_subjects() -> None:
     assert parsed.subjects == ("Patient/p", "Patient/q")
 
 
-def test_a_reference_by_snils_tells_whose_it_is() -> None:
-    parsed = parse(json.dumps(observation(subject={"identifier": SNILS})).encode())
+@pytest.mark.parametrize(
+    "subject",
+    [
+        {"identifier": SNILS},
+        {"reference": "Patient?identifier=urn:oid:1.2.643.100.3|11223344595"},
+        {"reference": "Patient?identifier=http%3A%2F%2Ffhir.ru%2Fsid%2Fsnils%7C112-233-445%2095"},
+    ],
+)
+def test_a_reference_by_snils_tells_whose_it_is(subject: dict[str, Any]) -> None:
+    parsed = parse(json.dumps(observation(subject=subject)).encode())
     assert [facts.snils for facts in parsed.patients] == ["11223344595"]
     assert parsed.subjects == (parsed.patients[0].key,)
+
+
+def test_a_contained_patient_without_an_identifier_gives_facts_but_is_no_second_patient() -> None:
+    inner = {"resourceType": "Patient", "id": "x", "birthDate": "1999-01-01"}
+    resource = observation(id="o", contained=[inner], subject={"reference": "#x"})
+    parsed = parse(of("batch", sent(resource), sent(PATIENT)))
+    assert [(facts.key, facts.birth_date) for facts in parsed.patients] == [
+        ("Patient/p", "1980-02-03"),
+        ("Patient/p", "1999-01-01"),
+    ]

@@ -13,7 +13,7 @@ DOCUMENT = (Path(__file__).parents[3] / "docs" / "intake.md").read_text("utf-8")
 
 def test_the_table_names_each_type_once_with_what_becomes_of_it() -> None:
     rows = re.findall(r"^\| (shown|kept|rejected) \| ([\w, ]+) \| ([\w, ]+) \|$", DOCUMENT, re.M)
-    told = [(name, fate, why) for fate, why, names in rows for name in names.split(", ")]
+    told = [(name, fate, why) for fate, names, why in rows for name in names.split(", ")]
     assert sorted(told) == sorted((name, *treatment) for name, treatment in TREATMENTS.items())
     assert len(TREATMENTS) == 146
 
