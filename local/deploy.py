@@ -132,6 +132,9 @@ def _with_code_in(s3: Any, built: Built) -> Json:
             Bucket=PACKAGES_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
     keys = {folder: _upload(folder, s3) for folder in set(built.folders.values())}
+    for kept in s3.list_objects_v2(Bucket=PACKAGES_BUCKET).get("Contents", []):
+        if kept["Key"] not in keys.values():
+            s3.delete_object(Bucket=PACKAGES_BUCKET, Key=kept["Key"])
     template = copy.deepcopy(built.template)
     template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     for name, folder in built.folders.items():

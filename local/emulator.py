@@ -22,7 +22,7 @@ from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions, lambda_runtime
-from ministack.services import apigateway_v1, lambda_svc, sns
+from ministack.services import apigateway_v1, lambda_svc, sns, sqs
 
 Json = dict[str, Any]
 
@@ -66,6 +66,12 @@ def count_loopback_as_tls() -> None:
         pin(source_ip, True)
 
     app.pin_request_origin = pin_as_secure
+
+
+def name_queues_alike_in_every_run() -> None:
+    """Keep this run's port out of queue URLs, by which a restored state finds its queues."""
+    sqs.DEFAULT_PORT = "80"
+    sqs._CANONICAL_NETLOC = f"{sqs.DEFAULT_HOST}:{sqs.DEFAULT_PORT}"
 
 
 def time_text_messages() -> None:
@@ -165,6 +171,7 @@ def main(environment: Callable[[str], str]) -> None:
     """Serve until SIGTERM; state is written then, where it is kept."""
     import_gateway_responses()
     count_loopback_as_tls()
+    name_queues_alike_in_every_run()
     time_text_messages()
     write_function_logs(environment("MEDKARTA_FUNCTION_LOG"))
     hold_code_once()

@@ -59,6 +59,12 @@ _PARAMETERS: Json = {
         },
     },
 }
+_FHIR: Json = {
+    "type": "object",
+    "description": "FHIR R4 (4.0.1): the same as a resource; a list as a `searchset` Bundle",
+    "required": ["resourceType"],
+    "properties": {"resourceType": {"type": "string"}},
+}
 _PROBLEM: Json = {
     "type": "object",
     "description": "RFC 9457",
@@ -202,6 +208,8 @@ def _responses(route: Any, models: _Models) -> Json:
         if name is not None:
             schema = models.of(answer_model(route, name), "serialization")
             good["content"] = {"application/json": {"schema": schema}}
+            if route.fhir and status == route.status:
+                good["content"]["application/fhir+json"] = {"schema": _FHIR}
         responses[str(status)] = good
     if route.etag:
         responses[str(route.status)]["headers"] = {"ETag": {"schema": {"type": "string"}}}

@@ -96,7 +96,8 @@ Access = Public | SignedIn | Staff | CardRead | CardWrite
 class Request:
     """What a route sees of a request. `card`, `actor` and `entry` are there where its access
     reads them: `card` on card routes, `actor` on all but public routes and card reads, `entry`
-    on card writes (to be written together with the change)."""
+    on card writes (to be written together with the change). `wants_fhir` is true only on routes
+    that declare `fhir`, where the client asked for FHIR R4: the body must be a resource then."""
 
     method: str
     route: str
@@ -109,6 +110,7 @@ class Request:
     query: Any = None
     body: Any = None
     raw: bytes = b""
+    wants_fhir: bool = False
     _claims: Claims | None = None
     _actor: Actor | None = None
     _card: OpenCard | None = None
@@ -178,6 +180,7 @@ class Route:
     errors: tuple[str, ...]
     limit: int
     media: tuple[str, ...]
+    fhir: bool
     idempotent: bool
     etag: bool
     cache: str
@@ -342,6 +345,7 @@ class App:
         errors: Sequence[type[MedkartaError] | str] = (),
         limit: int = body_guard.DEFAULT_LIMIT,
         media: tuple[str, ...] = (JSON,),
+        fhir: bool = False,
         idempotent: bool = False,
         cache: str = "no-store",
         headers: tuple[str, ...] = (),
@@ -354,6 +358,8 @@ class App:
             errors: what it may raise beyond what its access and body already imply.
             limit: the most bytes that its body may have.
             media: the body's media types. A body that is not JSON text comes as `request.raw`.
+            fhir: also answers in FHIR R4 where `Accept` asks for `application/fhir+json`
+                (`request.wants_fhir`); reads only.
             idempotent: takes `Idempotency-Key`.
             cache: `Cache-Control` of a good answer.
             headers: request headers of its own, for OpenAPI.
@@ -366,6 +372,8 @@ class App:
             raise TypeError(f"{method} {path} names no card")
         if idempotent and (self._idempotency is None or isinstance(access, Public)):
             raise TypeError(f"{method} {path} cannot keep an Idempotency-Key")
+        if fhir and method != "GET":
+            raise TypeError(f"{method} {path} is no read: it cannot answer in FHIR")
         if (method, path) in self.routes:
             raise TypeError(f"{method} {path} is registered twice")
         default = {"GET": 200, "POST": 200, "PUT": 200, "DELETE": 204}[method]
@@ -384,6 +392,7 @@ class App:
                 errors=tuple(e if isinstance(e, str) else e.code for e in errors),
                 limit=limit,
                 media=media,
+                fhir=fhir,
                 idempotent=idempotent,
                 etag=method == "GET" and isinstance(access, CardRead),
                 cache=cache,
@@ -436,9 +445,15 @@ class App:
                 request._claims = Claims.from_authorizer(gateway_authorizer(event))
             except (KeyError, ValueError, TypeError) as error:
                 raise errors.Unauthenticated from error
-        _require_acceptable(request.headers.get("accept"))
+        offered = (JSON, FHIR_JSON) if route.fhir else (JSON,)
+        media = acceptable(request.headers.get("accept"), offered)
+        request.wants_fhir = media == FHIR_JSON
         answer = self._admit(route, event, request)
         merged = {"Cache-Control": route.cache, **answer.headers}
+        if route.fhir:
+            merged.setdefault("Vary", "Accept, Accept-Language, Authorization")
+        if request.wants_fhir:
+            answer = Answer(answer.body, answer.status, media=FHIR_JSON)
         answer = Answer(answer.body, answer.status, merged, answer.media)
         return _conditional(answer, request) if route.etag else answer
 
@@ -541,15 +556,37 @@ def _required(model: type[Model]) -> bool:
     return any(field.is_required() for field in model.model_fields.values())
 
 
-def _require_acceptable(accept: str | None) -> None:
-    """Refuse a client that takes nothing that we can give (RFC 9110 §12.5.1).
+def acceptable(accept: str | None, offered: Sequence[str]) -> str:
+    """The media type to answer in, of those offered, the preferred first (RFC 9110 §12.5.1).
+
+    Of types that the client likes equally the one that it names itself goes before one that only
+    a wildcard covers, and the one named earlier before a later one.
 
     Raises:
-        NotAcceptable
+        NotAcceptable: it takes none of them.
     """
-    media = [part.partition(";")[0].strip().lower() for part in (accept or "*/*").split(",")]
-    if not {"*/*", "application/*", JSON} & set(media):
+    ranges: dict[str, tuple[float, int]] = {}
+    for place, part in enumerate((accept or "*/*").split(",")):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        weights = [p.removeprefix("q=") for p in parameters if p.startswith("q=")]
+        try:
+            quality = float(weights[0]) if weights else 1.0
+        except ValueError:
+            quality = 0.0
+        ranges.setdefault(name, (quality, place))
+    best: tuple[float, bool, int] = (0.0, False, 0)
+    chosen = None
+    for media in offered:
+        for covering in (media, f"{media.partition('/')[0]}/*", "*/*"):
+            if covering in ranges:
+                quality, place = ranges[covering]
+                rank = (quality, covering == media, -place)
+                if quality > 0 and rank > best:
+                    best, chosen = rank, media
+                break
+    if chosen is None:
         raise errors.NotAcceptable
+    return chosen
 
 
 def _purpose(request: Request) -> str:

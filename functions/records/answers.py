@@ -1,6 +1,6 @@
 """What the routes of records answer, for the OpenAPI document and the tests."""
 
-from datetime import date
+from datetime import date as Day
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
@@ -106,7 +106,7 @@ class Order(BaseModel):
 
 
 class Visit(Record):
-    date: date | None
+    date: Day | None
     started_at: AwareDatetime | None
     ended_at: AwareDatetime | None
     doctor: Doctor | None
@@ -143,7 +143,7 @@ class Observation(BaseModel):
 
 class Result(Record):
     kind: Literal["laboratory", "diagnostic"]
-    date: date | None
+    date: Day | None
     title: str
     status: str
     conclusion: str | None
@@ -159,12 +159,12 @@ class ResultList(BaseModel):
 
 class Prescription(Record):
     kind: Literal["medication", "recommendation"]
-    date: date | None
+    date: Day | None
     status: str
     text: str
     dosage: str | None
     doctor: Doctor | None
-    valid_until: date | None
+    valid_until: Day | None
     visit_id: str | None
 
 
@@ -186,23 +186,23 @@ class Allergy(Record):
     criticality: str | None
     reactions: list[str]
     status: str
-    recorded_on: date | None
+    recorded_on: Day | None
 
 
 class ChronicCondition(Record):
     text: str
     code: str | None
     system: str | None
-    since: date | None
+    since: Day | None
     status: str
-    recorded_on: date | None
+    recorded_on: Day | None
 
 
 class Patient(BaseModel):
     last_name: str
     first_name: str
     middle_name: str | None
-    birth_date: date
+    birth_date: Day
     sex: str
     snils: str
 

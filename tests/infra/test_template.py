@@ -31,7 +31,7 @@ print(json.dumps(sorted(read)))
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_has_the_settings_that_it_reads_and_no_others(name: str) -> None:
     variables = set(FUNCTIONS[name].get("Environment", {}).get("Variables", {}))
-    environment = {variable: "1" for variable in variables | GLOBALS}
+    environment = dict.fromkeys(variables | GLOBALS, "1")
     environment |= {"PATH": os.defpath, "PYTHONPATH": "functions"}
     imported = subprocess.run(
         [sys.executable, "-c", _IMPORT, FUNCTIONS[name]["Handler"]],

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +59,7 @@ class Demo:
 
 
 @pytest.fixture(scope="session")
-def demo(aws: None) -> Iterator[Demo]:
+def demo(aws: None) -> Demo:
     """The demo, loaded once a session by the loader that `make run` uses."""
 
     def client() -> httpx.Client:
@@ -72,4 +71,4 @@ def demo(aws: None) -> Iterator[Demo]:
     def appoint(phone: str) -> None:
         function("auth.bootstrap.handler")({"phone": phone}, None)
 
-    yield Demo(load.fill(client, messages, appoint))
+    return Demo(load.fill(client, messages, appoint))

@@ -1,4 +1,4 @@
-"""FHIR intake through the real routes: real bundles, re-sends, updates, refusals, broken intakes."""
+"""FHIR intake through the real routes: real bundles, re-sends, updates, refusals."""
 
 import gzip
 import itertools
@@ -77,7 +77,7 @@ class Chart:
 
     def everything(self) -> Json:
         """All that the card shows."""
-        summary = self.doctor.get(f"{self.path}/summary").json
+        summary: Json = self.doctor.get(f"{self.path}/summary").json
         return {s: self.read(s) for s in ("visits", "results", "prescriptions")} | summary
 
 

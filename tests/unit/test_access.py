@@ -2,11 +2,21 @@
 
 import dataclasses
 import itertools
+from typing import Any
 
 import pytest
 
 from kernel.access import Action, CardFacts, ClinicFacts, decide, steps
-from kernel.identity import AccountId, Actor, Appointment, ClinicId, PatientId, SessionId
+from kernel.identity import (
+    AccountId,
+    Actor,
+    Appointment,
+    ClinicId,
+    Level,
+    PatientId,
+    Role,
+    SessionId,
+)
 
 ALL = ClinicFacts(
     region_connected=True, clinic_connected=True, attached=True, activated=True, consent="given"
@@ -27,7 +37,7 @@ CLINICIAN = dataclasses.replace(
 )
 OWN = CardFacts(PatientId("p"), ClinicId("c"), ALL, treated_at=ClinicId("c"))
 # In the order of the contract: the fact that fails, and the code that it gives.
-FAILURES = [
+FAILURES: list[tuple[dict[str, Any], str]] = [
     ({"region_connected": False}, "region_not_connected"),
     ({"clinic_connected": False}, "clinic_not_connected"),
     ({"attached": False}, "not_attached"),
@@ -42,7 +52,7 @@ def code(actor: Actor, action: Action, card: CardFacts | None) -> str | None:
     return refusal.code if refusal else None
 
 
-def card(**facts: object) -> CardFacts:
+def card(**facts: Any) -> CardFacts:
     return dataclasses.replace(OWN, facts=dataclasses.replace(ALL, **facts))
 
 
@@ -52,7 +62,7 @@ def test_own_card_opens_when_every_step_is_true(action: Action) -> None:
 
 
 @pytest.mark.parametrize(("facts", "expected"), FAILURES)
-def test_one_failing_step_gives_its_own_code(facts: dict[str, object], expected: str) -> None:
+def test_one_failing_step_gives_its_own_code(facts: dict[str, Any], expected: str) -> None:
     assert code(PATIENT, Action.READ_OWN, card(**facts)) == expected
 
 
@@ -63,7 +73,7 @@ def test_of_several_failing_steps_the_first_in_the_order_names_the_refusal() -> 
 
 @pytest.mark.parametrize("level", ["simplified", "standard"])
 @pytest.mark.parametrize("whose", [OWN, dataclasses.replace(OWN, patient_id=PatientId("q")), None])
-def test_an_unverified_account_learns_nothing_of_any_card(level: str, whose: CardFacts) -> None:
+def test_an_unverified_account_learns_nothing_of_any_card(level: Level, whose: CardFacts) -> None:
     actor = dataclasses.replace(PATIENT, level=level)
     assert code(actor, Action.READ_OWN, whose) == "account_not_verified"
 
@@ -94,10 +104,10 @@ def test_without_a_relation_every_card_is_refused_alike(action: Action) -> None:
 
 
 @pytest.mark.parametrize("role", ["registrar", "operator"])
-def test_other_workers_see_no_card(role: str) -> None:
+def test_other_workers_see_no_card(role: Role) -> None:
     worker = dataclasses.replace(
         CLINICIAN,
-        appointments=(Appointment(role, ClinicId("c"), "Регистратор"),),  # type: ignore[arg-type]
+        appointments=(Appointment(role, ClinicId("c"), "Регистратор"),),
     )
     assert code(worker, Action.READ_AS_CLINICIAN, OWN) == "forbidden"
     assert code(worker, Action.WRITE_AS_CLINICIAN, OWN) == "forbidden"
