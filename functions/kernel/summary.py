@@ -23,8 +23,19 @@ def summary_of(entries: Sequence[Mapping[str, Any]], language: Language) -> dict
         "allergies": allergies,
         "no_known_allergies": not allergies
         and any(e["entry"] == "no_known_allergy" for e in entries),
-        "chronic_conditions": [_without_entry(e) for e in entries if e["entry"] == "condition"],
+        "chronic_conditions": _conditions([e for e in entries if e["entry"] == "condition"]),
     }
+
+
+def _conditions(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each condition once: as it was stated last, since when it was stated first."""
+    found: dict[tuple[object, object], dict[str, Any]] = {}
+    for entry in entries:
+        name = (entry["system"], entry["code"]) if entry["code"] else ("", entry["text"])
+        shown = found.setdefault(name, _without_entry(entry))
+        if entry["since"] and (shown["since"] is None or entry["since"] < shown["since"]):
+            shown |= {key: entry[key] for key in ("since", "since_precision") if key in entry}
+    return list(found.values())
 
 
 def _without_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
