@@ -410,7 +410,8 @@ class App:
         request = Request(
             method=event["httpMethod"],
             route=event["resource"],
-            path=event.get("pathParameters") or {},
+            # Longer than any id of ours, so what is cut is unknown; DynamoDB's keys have limits.
+            path={k: v[:128] for k, v in (event.get("pathParameters") or {}).items()},
             headers=headers,
             language=texts.preferred(headers.get("accept-language")),
             now=clock.now(),

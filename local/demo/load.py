@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,9 @@ class Session:
         self._outbox = outbox
         self._seen = 0
         self._http = http
+
+    def close(self) -> None:
+        self._http.close()
 
     def call(self, method: str, path: str, body: Json | None = None) -> Json:
         """One request that must succeed. Raises DemoFailed."""
@@ -113,10 +117,12 @@ def load(base_url: str, outbox: Outbox, deployed: Deployed) -> Json:
         return httpx.Client(base_url=base_url, timeout=60, trust_env=False, headers=headers)
 
     def appoint_operator(phone: str) -> None:
-        answer = deployed.client("lambda").invoke(
+        functions = deployed.client("lambda")
+        answer = functions.invoke(
             FunctionName=deployed.resources["BootstrapFunction"],
             Payload=json.dumps({"phone": phone}),
         )
+        functions.close()
         if "FunctionError" in answer:
             raise DemoFailed(f"the operator could not be appointed: {answer['Payload'].read()!r}")
 
@@ -135,7 +141,9 @@ def fill(
     staff = {p["key"]: Session(client(), outbox, p) for p in people["staff"]}
     patients = {p["key"]: Session(client(), outbox, p) for p in people["patients"]}
     clinical = bundles()
-    with ThreadPoolExecutor(max_workers=6) as pool:
+    with ExitStack() as closing, ThreadPoolExecutor(max_workers=6) as pool:
+        for session in (*staff.values(), *patients.values()):
+            closing.callback(session.close)
         _each(pool, Session.register, [*staff.values(), *patients.values()])
         operator = staff["operator"]
         appoint_operator(operator.person["phone"])
@@ -152,7 +160,7 @@ def fill(
             lambda patient: _make_patient(patient, staff, clinical.get(patient.person["key"])),
             patients.values(),
         )
-    _connect(operator, people, connected=False)
+        _connect(operator, people, connected=False)
     return [_account(session) for session in (*patients.values(), *staff.values())]
 
 
