@@ -37,6 +37,7 @@ class Deployed:
     api_id: str
     stage: str
     gateway_responses: list[Json]
+    routes: set[Route]
 
     def client(self, service: str) -> Any:
         """A botocore client with the platform's root credentials."""
@@ -82,9 +83,10 @@ def deploy(built: Built, endpoint: str, *, stack: str, parameters: dict[str, str
         for kind in ("AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage")
     )
     gateway = root_client(endpoint, "apigateway")
-    _assert_same(template_routes(template), deployed_routes(gateway, api_id))
+    routes = deployed_routes(gateway, api_id)
+    _assert_same(template_routes(template), routes)
     responses = gateway.get_gateway_responses(restApiId=api_id, limit=500)["items"]
-    return Deployed(endpoint, resources, api_id, stage, responses)
+    return Deployed(endpoint, resources, api_id, stage, responses, routes)
 
 
 def template_routes(template: Json) -> set[Route]:

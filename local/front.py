@@ -10,6 +10,7 @@ import json
 import re
 import uuid
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ NOT_FORWARDED = {
 }  # fmt: skip
 NOT_RETURNED = {"connection", "content-length", "date", "server", "transfer-encoding"}
 
+# What the gateway says to an unknown path, and to a method that a known path does not have.
+UNKNOWN = "MissingAuthenticationTokenException"
 CONTEXT_VARIABLE = re.compile(r"\$context\.([A-Za-z.]+)")
 
 TRY_PAGE = """<!doctype html>
@@ -164,6 +167,10 @@ class Front:
             return self._gateway_answer("INTEGRATION_FAILURE", 504, "Internal server error")
         if _is_broken_function(answer) or len(answer.content) > FUNCTION_BODY_LIMIT:
             return self._gateway_answer("DEFAULT_5XX", 502, "Internal server error")
+        if answer.headers.get("x-amzn-errortype") == UNKNOWN:
+            allowed = self._methods_of(request.url.path)
+            if allowed:
+                return self._method_not_allowed(allowed, answer.headers["x-amzn-requestid"])
         response = Response(answer.content, answer.status_code)
         response.raw_headers = [
             (name.lower(), value)
@@ -181,6 +188,36 @@ class Front:
         stage = f"/restapis/{self.deployed.api_id}/{self.deployed.stage}/_user_request_"
         url = httpx.URL(self.deployed.endpoint).copy_with(raw_path=stage.encode() + target)
         return httpx.Request(method, url, headers=headers, content=body or None)
+
+    def _methods_of(self, path: str) -> list[str]:
+        """The methods that the deployed routes have at a path."""
+        return sorted(
+            method
+            for method, template, _closed in self.deployed.routes
+            if re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template)), path)
+        )
+
+    def _method_not_allowed(self, allowed: list[str], request_id: str) -> Response:
+        """405 by the contract: a REST API cannot say it, the distribution before it does."""
+        title, detail = (
+            " / ".join(texts[f"problem.method_not_allowed.{part}"] for texts in _texts())
+            for part in ("title", "detail")
+        )
+        document = {
+            "type": "urn:medkarta:problem:method_not_allowed",
+            "title": title,
+            "status": 405,
+            "detail": detail,
+            "code": "method_not_allowed",
+            "request_id": request_id,
+        }
+        headers = {
+            "Allow": ", ".join(allowed),
+            "Cache-Control": "no-store",
+            "x-amzn-requestid": request_id,
+        }
+        media = "application/problem+json; charset=utf-8"
+        return Response(json.dumps(document, ensure_ascii=False), 405, headers, media)
 
     def _gateway_answer(self, response_type: str, status: int, message: str) -> Response:
         """Render the template's own answer for a type, as the gateway's developer guide says."""
@@ -217,6 +254,12 @@ def _is_broken_function(answer: httpx.Response) -> bool:
         return set(answer.json()) == {"message"}
     except (TypeError, ValueError):
         return False
+
+
+@cache
+def _texts() -> list[dict[str, str]]:
+    folder = OPENAPI.parent.parent / "functions" / "kernel" / "texts"
+    return [json.loads((folder / f"{each}.json").read_text("utf-8")) for each in ("ru", "en")]
 
 
 def _swagger_ui() -> Path:

@@ -234,7 +234,7 @@ def _responses(route: Any, models: _Models) -> Json:
 
 def _implied(route: Any) -> list[str]:
     """The codes that a route's access, body and query bring with them."""
-    from kernel.access import CODES, Action
+    from kernel.access import CODES
     from kernel.api import JSON, CardRead, CardWrite, Public, SignedIn, Staff
 
     access = route.access
@@ -247,7 +247,7 @@ def _implied(route: Any) -> list[str]:
         codes += ["account_not_verified"] if access.verified else []
         codes += ["step_up_required"] if access.fresh else []
     if isinstance(access, CardRead | CardWrite):
-        if access.action is Action.JOURNAL_OWN:
+        if access.action.open_while_closed:
             codes += ["account_not_verified", "not_found"]
         else:
             codes += [*CODES.values(), "consent_outdated"]

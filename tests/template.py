@@ -25,6 +25,7 @@ def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
+        assert isinstance(node, yaml.MappingNode)
         value = loader.construct_mapping(node, deep=True)
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
@@ -89,6 +90,16 @@ def queue_handlers() -> dict[str, str]:
         for function in resources("AWS::Serverless::Function").values()
         for event in function.get("Events", {}).values()
         if event["Type"] == "SQS"
+    }
+
+
+def stream_handlers() -> dict[str, str]:
+    """The handler that consumes each table's stream, by the table's logical id."""
+    return {
+        event["Properties"]["Stream"]["Fn::GetAtt"][0]: function["Handler"]
+        for function in resources("AWS::Serverless::Function").values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "DynamoDB"
     }
 
 

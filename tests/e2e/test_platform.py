@@ -24,6 +24,17 @@ def test_what_the_template_does_not_name_is_not_found(http: httpx.Client, method
     assert answer.json()["request_id"] == answer.headers["x-amzn-requestid"]
 
 
+def test_a_method_that_a_path_does_not_have_is_told_with_those_that_it_has(
+    http: httpx.Client,
+) -> None:
+    answer = http.delete("/v1/services")
+
+    assert answer.status_code == 405
+    assert answer.json()["code"] == "method_not_allowed"
+    assert answer.headers["allow"] == "GET"
+    assert http.put("/v1/cards/any/visits/one").headers["allow"] == "GET"
+
+
 @pytest.mark.parametrize("token", [None, "nonsense", "eyJhbGciOiJub25lIn0.e30."])
 def test_a_closed_route_wants_a_token(http: httpx.Client, token: str | None) -> None:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
