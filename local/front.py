@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from starlette.applications import Starlette
@@ -71,10 +72,12 @@ class Front:
         deployed: Deployed,
         outbox: Callable[[str | None], list[Json]],
         demo: Callable[[], Json | None],
+        ready: Callable[[], bool],
     ) -> None:
         self.deployed = deployed
         self.outbox = outbox
         self.demo = demo
+        self.ready = ready
         self.gateway_responses = {
             response["responseType"]: response for response in deployed.gateway_responses
         }
@@ -89,6 +92,7 @@ class Front:
                 Route("/_local/docs", self.try_page),
                 Mount("/_local/assets", StaticFiles(directory=_swagger_ui())),
                 Route("/_local", self.to_try_page),
+                Route("/verify/{code}", self.to_check),
                 anything,
             ],
             lifespan=self.connected,
@@ -104,7 +108,9 @@ class Front:
             yield
 
     async def health(self, _request: Request) -> Response:
-        """200 when the platform, the gateway and a function answer."""
+        """200 when the platform and the gateway answer, and the demo is loaded."""
+        if not self.ready():
+            return JSONResponse({"status": "starting"}, status_code=503)
         try:
             platform = await self.http.get(f"{self.deployed.endpoint}/_ministack/health")
             stage = await self.http.send(self._forwarded("GET", b"/", [], b""))
@@ -139,6 +145,10 @@ class Front:
     async def to_try_page(self, _request: Request) -> Response:
         return RedirectResponse("/_local/docs")
 
+    async def to_check(self, request: Request) -> Response:
+        """What papers print is the portal's address; until there is one the API's page answers."""
+        return RedirectResponse(f"/v1/verify/{quote(request.path_params['code'])}")
+
     async def to_gateway(self, request: Request) -> Response:
         """Forward to the deployed stage, within the gateway's limits."""
         body = b""
@@ -163,6 +173,8 @@ class Front:
             answer = await self.http.send(self._forwarded(request.method, target, headers, body))
         except httpx.TimeoutException:
             return self._gateway_answer("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out")
+        except httpx.InvalidURL:
+            return self._gateway_answer("BAD_REQUEST_PARAMETERS", 400, "Bad Request")
         except httpx.HTTPError:
             return self._gateway_answer("INTEGRATION_FAILURE", 504, "Internal server error")
         if _is_broken_function(answer) or len(answer.content) > FUNCTION_BODY_LIMIT:

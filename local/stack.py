@@ -56,6 +56,7 @@ class Running:
     deployed: Deployed
     folder: Path
     demo: Json | None = field(default=None)
+    ready: bool = field(default=False)
 
     def outbox(self, to: str | None = None) -> list[Json]:
         """Text messages, newest first: `{"to", "text", "sent_at"}`, to one number or to all."""
@@ -94,10 +95,11 @@ def start(
         say("Deploying the template …")
         deployed = deploy(built, endpoint, stack=settings.stack, parameters=settings.parameters)
         running = Running(base_url, deployed, folder)
-        front = Front(deployed, running.outbox, lambda: running.demo)
+        front = Front(deployed, running.outbox, lambda: running.demo, lambda: running.ready)
         cleanup.enter_context(_serve(front, listener))
         if demo:
             running.demo = _demo(running, say)
+        running.ready = True
         yield running
 
 

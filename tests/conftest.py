@@ -3,14 +3,17 @@
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.signers import RequestSigner, S3PostPresigner
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
-from tests import template
+from tests import privileges, template
 
 PARAMETERS = {
     "Stage": "test",
@@ -18,8 +21,29 @@ PARAMETERS = {
     "PortalUrl": "https://portal.example",
     "LoginAttemptsPerAddress": "1000",
     "MessagesPerAddress": "1000",
+    "OidcProviders": "{}",
+    "SigningKey": "1",
+    "JournalLockMode": "COMPLIANCE",
+    "JournalLockDays": "30",
 }
 REGION = "eu-central-1"
+
+
+# Who reads what the whole run has done.
+LAST = "test_privileges.py"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the tests that judge the whole run to its end, and note what of it does not run."""
+    items.sort(key=lambda item: item.path.name == LAST)
+    folder = Path(__file__).parent
+    known = {p for part in ("unit", "integration") for p in (folder / part).rglob("test_*.py")}
+    missing = sorted(path.name for path in known - {item.path for item in items})
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        missing.append("other workers have the rest")
+    if config.option.keyword:
+        missing.append(f"-k {config.option.keyword}")
+    config.stash[template.NOT_RUN] = ", ".join(missing)
 
 
 @pytest.fixture(scope="session")
@@ -29,23 +53,48 @@ def aws() -> Iterator[None]:
     Made once a session: tests keep apart by using people, clinics and cards of their own.
     """
     lock = threading.RLock()
+    recorder: privileges.Recorder | None = None
     call = BotocoreStubber.__call__
 
     def one_at_a_time(self: BotocoreStubber, *args: Any, **kwargs: Any) -> Any:
         # moto's conditional writes are not atomic under threads, and the gate reads in threads.
         with lock:
+            if recorder is not None:
+                recorder.note(kwargs["event_name"], kwargs["request"])
             return call(self, *args, **kwargs)
+
+    sign_link = RequestSigner.generate_presigned_url
+
+    def noting(
+        self: RequestSigner, request_dict: Any, operation_name: str, *a: Any, **k: Any
+    ) -> Any:
+        if recorder is not None and operation_name:
+            recorder.note_presigned(operation_name, request_dict["url"])
+        return sign_link(self, request_dict, operation_name, *a, **k)
+
+    sign_form = S3PostPresigner.generate_presigned_post
+
+    def noting_form(self: S3PostPresigner, request_dict: Any, *a: Any, **k: Any) -> Any:
+        fields = (k.get("fields") or (a[0] if a else None)) or {}
+        if recorder is not None:
+            key = fields.get("key", "")
+            recorder.note_presigned("PutObject", f"{request_dict['url'].rstrip('/')}/{key}")
+        return sign_form(self, request_dict, *a, **k)
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "testing")
         patch.setenv("AWS_DEFAULT_REGION", REGION)
         patch.setattr(BotocoreStubber, "__call__", one_at_a_time)
+        patch.setattr(RequestSigner, "generate_presigned_url", noting)
+        patch.setattr(S3PostPresigner, "generate_presigned_post", noting_form)
+        patch.setattr(ThreadPoolExecutor, "submit", privileges.FollowingExecutor.follow)
         with mock_aws():
             from kernel import aws as clients
 
             clients.forget_clients()
             references = _create()
+            recorder = privileges.Recorder(references)
             for name, value in template.environment().items():
                 patch.setenv(name, str(_resolve(value, references)))
             yield
@@ -65,8 +114,13 @@ def _create() -> dict[str, str]:
             "GlobalSecondaryIndexes",
             "LocalSecondaryIndexes",
         )
+        streams = {}
+        if view := properties.get("StreamSpecification"):
+            streams = {"StreamSpecification": {"StreamEnabled": True, **view}}
         dynamodb.create_table(
-            TableName=name, **{key: properties[key] for key in wanted if key in properties}
+            TableName=name,
+            **{key: properties[key] for key in wanted if key in properties},
+            **streams,
         )
         references[name] = name
     for name, properties in template.resources("AWS::KMS::Key").items():
@@ -75,13 +129,22 @@ def _create() -> dict[str, str]:
             KeyUsage=properties.get("KeyUsage", "ENCRYPT_DECRYPT"),
         )["KeyMetadata"]
         references[name] = key["Arn"]
+    for name in template.resources("AWS::SNS::Topic"):
+        references[name] = boto3.client("sns").create_topic(Name=name)["TopicArn"]
     for name in template.resources("AWS::SQS::Queue"):
         references[name] = sqs.create_queue(QueueName=name)["QueueUrl"]
-    for name in template.resources("AWS::S3::Bucket"):
+    for name, properties in template.resources("AWS::S3::Bucket").items():
         references[name] = name.lower()
         s3.create_bucket(
-            Bucket=name.lower(), CreateBucketConfiguration={"LocationConstraint": REGION}
+            Bucket=name.lower(),
+            CreateBucketConfiguration={"LocationConstraint": REGION},
+            ObjectLockEnabledForBucket=properties.get("ObjectLockEnabled", False),
         )
+        if lock := properties.get("ObjectLockConfiguration"):
+            kept = lock["Rule"]["DefaultRetention"]
+            mode, days = (_resolve(kept[part], references) for part in ("Mode", "Days"))
+            lock = {**lock, "Rule": {"DefaultRetention": {"Mode": mode, "Days": int(days)}}}
+            s3.put_object_lock_configuration(Bucket=name.lower(), ObjectLockConfiguration=lock)
     return references
 
 

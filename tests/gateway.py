@@ -1,5 +1,6 @@
 """The gateway in front of the real handlers: routes and authorizer of the template, in process."""
 
+import base64
 import importlib
 import itertools
 import json
@@ -12,9 +13,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import boto3
 import httpx
 
-from tests import template
+from tests import privileges, template
 
 _addresses = itertools.count(1)
+_iterators: dict[str, str] = {}
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Response:
 def function(handler: str) -> Any:
     """The callable that a template's `Handler` names."""
     module, _, name = handler.rpartition(".")
-    return getattr(importlib.import_module(module), name)
+    return privileges.as_function(handler, getattr(importlib.import_module(module), name))
 
 
 @dataclass
@@ -67,9 +69,10 @@ class Api:
         body: Any = None,
         *,
         headers: Mapping[str, str] | None = None,
-        raw: str | None = None,
+        raw: str | bytes | None = None,
     ) -> Response:
-        """Send one request. `body` goes as JSON, `raw` as it is."""
+        """Send one request. `body` goes as JSON, `raw` as it is; bytes go as the gateway sends
+        what is no text."""
         parts = urlsplit(path)
         found = next(
             ((r, p) for r in template.routes() if (p := r.match(method, parts.path)) is not None),
@@ -99,8 +102,8 @@ class Api:
             "multiValueHeaders": {k: [v] for k, v in sent.items()},
             "queryStringParameters": {k: v[-1] for k, v in query.items()} or None,
             "multiValueQueryStringParameters": query or None,
-            "body": raw,
-            "isBase64Encoded": False,
+            "body": base64.b64encode(raw).decode() if isinstance(raw, bytes) else raw,
+            "isBase64Encoded": isinstance(raw, bytes),
             "requestContext": {
                 "requestId": str(uuid.uuid4()),
                 "resourcePath": route.path,
@@ -175,6 +178,47 @@ def drain(queue: str) -> None:
         assert not failed, f"{handler} failed on {len(failed)} messages"
         for message in messages:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def stream(table: str) -> list[dict[str, Any]]:
+    """The records of a table's stream that were not read before, as Lambda hands them over."""
+    streams = boto3.client("dynamodbstreams")
+    (found,) = streams.list_streams(TableName=table)["Streams"]
+    arn = found["StreamArn"]
+    if arn not in _iterators:
+        (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        _iterators[arn] = streams.get_shard_iterator(
+            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+    records: list[dict[str, Any]] = []
+    while True:
+        page = streams.get_records(ShardIterator=_iterators[arn], Limit=1000)
+        _iterators[arn] = page["NextShardIterator"]
+        if not page["Records"]:
+            return records
+        records += page["Records"]
+
+
+def drain_stream(table: str) -> list[dict[str, Any]]:
+    """Hand a table's new stream records to their consumer; the records."""
+    handler = template.stream_handlers()[table]
+    records = stream(table)
+    for start in range(0, len(records), 100):
+        answer = function(handler)({"Records": _jsonable(records[start : start + 100])}, None)
+        assert answer == {"batchItemFailures": []}, answer
+    return records
+
+
+def _jsonable(value: Any) -> Any:
+    """As it comes to a function: bytes in base64."""
+    match value:
+        case bytes():
+            return base64.b64encode(value).decode()
+        case dict():
+            return {name: _jsonable(each) for name, each in value.items()}
+        case list():
+            return [_jsonable(each) for each in value]
+    return value
 
 
 def outbox(to: str) -> list[str]:

@@ -7,8 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+# In pytest's stash: which tests of the suite do not run this time.
+NOT_RUN = pytest.StashKey[str]()
 PATH = Path(__file__).parent.parent / "infra" / "template.yaml"
 
 
@@ -30,7 +33,7 @@ def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
 
-_Loader.add_multi_constructor("!", _intrinsic)  # type: ignore[no-untyped-call]
+_Loader.add_multi_constructor("!", _intrinsic)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class OwnAccount:
             "first_name": profile.first_name,
             "middle_name": profile.middle_name,
             "birth_date": profile.birth_date,
-            "phone": identifiers.masked_phone(profile.phone),
+            "phone": identifiers.masked_phone(profile.phone) if profile.phone else None,
             "email": identifiers.masked_email(profile.email) if profile.email else None,
             "email_confirmed": profile.email_confirmed,
             "snils": snils_rule.masked(profile.snils) if profile.snils else None,
@@ -92,7 +92,7 @@ class OwnAccount:
                 for each in actor.appointments
             ],
             "factors": {
-                "sms": True,
+                "sms": bool(profile.phone),
                 "totp": account.totp is not None,
                 "passkeys": len(account.passkeys),
                 "recovery_codes_left": len(account.recovery),
@@ -285,7 +285,7 @@ class OwnAccount:
                 used,
                 self._repository.drop_phone_change(actor.account_id, challenge.challenge_id),
                 self._profiles.replace_action(replace(profile, phone=phone)),
-                self._profiles.drop_login_action(profile.phone, actor.account_id),
+                *self._dropped(profile),
                 self._profiles.login_action(phone, actor.account_id),
             ],
             ends=self._sessions.ending(actor.account_id, caller, but=actor.session_id),
@@ -295,6 +295,12 @@ class OwnAccount:
         self._challenges.notify(profile.phone, "sms.factor_changed", caller)
         log.info("phone changed", account_id=actor.account_id)
         return {"phone": identifiers.masked_phone(phone)}
+
+    def _dropped(self, profile: Profile) -> list[Action]:
+        """The old number is no login any more; who came by a provider may have had none."""
+        if not profile.phone:
+            return []
+        return [self._profiles.drop_login_action(profile.phone, profile.account_id)]
 
     # --- authenticator app ---------------------------------------------------------------------
 

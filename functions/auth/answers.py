@@ -51,6 +51,10 @@ class SignedIn(BaseModel):
     device_token: str | None = None
 
 
+class AuthorizationAddress(BaseModel):
+    authorization_url: str
+
+
 class Session(BaseModel):
     session_id: str
     created_at: datetime
@@ -83,7 +87,7 @@ class OwnAccount(AccountBrief):
     first_name: str
     middle_name: str | None
     birth_date: date
-    phone: str
+    phone: str | None
     email: str | None
     email_confirmed: bool
     snils: str | None

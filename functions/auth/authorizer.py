@@ -14,7 +14,7 @@ from kernel import clock, log, settings
 from kernel.errors import MedkartaError
 
 _settings = settings.load(TokenSettings)
-_keys = tokens.KeySet(_settings.token_key_id)
+_keys = tokens.KeySet(_settings.token_key_id, _settings.second_token_key_id)
 _HANDED_ON = ("sub", "sid", "exp", "patient_id", "clinics", "level", "roles", "amr")
 
 

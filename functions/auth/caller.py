@@ -6,6 +6,9 @@ from datetime import datetime
 from auth import policy
 from kernel.texts import Language
 
+WEB = "medkarta-web"
+APP = "medkarta-app"
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -16,6 +19,11 @@ class Caller:
     language: Language
     now: datetime
     client: str
+
+    @property
+    def is_web(self) -> bool:
+        """Whether it is a browser that asked for cookies."""
+        return self.client == WEB
 
     @property
     def network(self) -> str:

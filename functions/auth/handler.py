@@ -5,12 +5,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from auth import models, policy, tokens
+from auth import models, oidc, policy, tokens
 from auth.account import OwnAccount
-from auth.caller import Caller
+from auth.caller import APP, WEB, Caller
 from auth.challenges import Challenges
+from auth.federation import Federation
 from auth.limits import Limits
 from auth.passkeys import Passkeys
+from auth.registry import Registry
 from auth.repository import Repository
 from auth.sessions import Sessions
 from auth.settings import Settings
@@ -56,7 +58,7 @@ _sessions = Sessions(
     _repository,
     Cursors(_settings.lookup_key_id),
     lookup_key=_settings.lookup_key_id,
-    token_key=_settings.token_key_id,
+    token_key=_settings.signs,
     issuer=_settings.issuer,
     audience=_settings.audience,
 )
@@ -82,11 +84,30 @@ _own = OwnAccount(
     _passkeys,
     attempts_cap=_settings.login_attempts_per_address,
 )
-_keys_of_tokens_and_receipts = tokens.KeySet(_settings.token_key_id, _settings.receipt_key_id)
+_federation = Federation(
+    _settings.oidc_providers,
+    oidc.Client(_settings.signs),
+    Registry(_settings.registry_table, _settings.journal_table, lookup_key=_settings.lookup_key_id),
+    _repository,
+    _profiles,
+    _keys,
+    _challenges,
+    _sessions,
+    _limits,
+    lookup_key=_settings.lookup_key_id,
+    attempts_cap=_settings.login_attempts_per_address,
+)
+_public_keys = tokens.KeySet(
+    _settings.token_key_id,
+    _settings.second_token_key_id,
+    _settings.receipt_key_id,
+    _settings.journal_key_id,
+)
 # Only the gate's part that knows accounts is in use here: no card is read by this function.
 app = App("auth", gate=Gate(Tables(_settings.accounts_table, registry="", consents="", journal="")))
 
 _COOKIE = "__Host-medkarta-refresh"
+_STARTED_COOKIE = "__Host-medkarta-signing-in"
 _LIMIT = 8 * 1024
 _FRESH = SignedIn(fresh=True)
 
@@ -196,6 +217,46 @@ def token(request: Request) -> Answer:
     )
     answer, successor = _sessions.refresh(text, key, caller)
     return _tokens(answer, successor, web)
+
+
+@app.route(
+    "POST",
+    "/v1/auth/oidc/{provider}/start",
+    access=Public(),
+    answer="AuthorizationAddress",
+    errors=(NotFound, RateLimited),
+    limit=_LIMIT,
+    headers=("X-Client",),
+)
+def start_oidc(request: Request) -> Answer:
+    """Where to go to sign in by an outside provider."""
+    web = _from_browser(request)
+    started = _federation.start(request.path["provider"], _caller(request))
+    cookie = _cookie_header(started.binding, policy.CHALLENGE, _STARTED_COOKIE)
+    return Answer(
+        {"authorization_url": started.authorization_url},
+        headers={"Set-Cookie": cookie} if web else {},
+    )
+
+
+@app.route(
+    "POST",
+    "/v1/auth/oidc/{provider}/callback",
+    access=Public(),
+    body=models.Callback,
+    answer="SignedIn",
+    errors=(NotFound, ChallengeExpired, CredentialsInvalid, Conflict, Forbidden, RateLimited),
+    limit=_LIMIT,
+    headers=("X-Client",),
+)
+def finish_oidc(request: Request) -> Answer:
+    """Sign in with what the provider gave."""
+    web = _from_browser(request)
+    binding = _cookie(request, _STARTED_COOKIE)
+    verified = _federation.callback(
+        request.path["provider"], request.body, binding, _caller(request)
+    )
+    return _tokens(verified.answer, verified.refresh_token, web)
 
 
 @app.route(
@@ -418,7 +479,7 @@ def remove_passkey(request: Request) -> Answer:
 )
 def jwks(request: Request) -> Answer:
     """The public keys of access tokens and receipts (RFC 7517)."""
-    return Answer(_keys_of_tokens_and_receipts.jwks())
+    return Answer(_public_keys.jwks())
 
 
 @app.route(
@@ -454,7 +515,7 @@ def _caller(request: Request) -> Caller:
         user_agent=request.user_agent,
         language=request.language,
         now=request.now,
-        client="medkarta-web" if request.headers.get("x-client") == "web" else "medkarta-app",
+        client=WEB if request.headers.get("x-client") == "web" else APP,
     )
 
 
@@ -480,14 +541,14 @@ def _tokens(answer: dict[str, Any], refresh_token: str | None, web: bool) -> Ans
     return Answer({**answer, "refresh_token": refresh_token})
 
 
-def _cookie(request: Request) -> str | None:
+def _cookie(request: Request, name: str = _COOKIE) -> str | None:
     try:
         cookies = SimpleCookie(request.headers.get("cookie", ""))
     except CookieError:
         return None
-    found = cookies.get(_COOKIE)
+    found = cookies.get(name)
     return found.value if found else None
 
 
-def _cookie_header(value: str, seconds: int) -> str:
-    return f"{_COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; Secure; SameSite=Strict"
+def _cookie_header(value: str, seconds: int, name: str = _COOKIE) -> str:
+    return f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; Secure; SameSite=Strict"

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from kernel.api import Model
+from kernel.days import Day
 from kernel.identifiers import EmailField, PhoneField
 from kernel.snils import SnilsField
 
@@ -34,7 +35,7 @@ def _born(day: date) -> date:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_name)]
-BirthDate = Annotated[date, AfterValidator(_born)]
+BirthDate = Annotated[Day, AfterValidator(_born)]
 # The rules for new passwords are checked with the person's data at hand (auth.passwords).
 Password = Annotated[str, Field(max_length=1024)]
 Login = Annotated[str, Field(min_length=1, max_length=254, examples=["+7 900 000-00-00"])]
@@ -111,6 +112,15 @@ class ConfirmPhone(Model):
 
     challenge_id: ChallengeId | None = None
     code: Code
+
+
+class Callback(Model):
+    """What the provider gave to the browser or app; `iss` as RFC 9207 has it."""
+
+    code: Annotated[str, Field(min_length=1, max_length=2048)]
+    state: Annotated[str, Field(min_length=1, max_length=64)]
+    iss: Annotated[str, Field(max_length=512)] | None = None
+    device_token: DeviceToken | None = None
 
 
 class ConfirmTotp(Model):

@@ -37,11 +37,16 @@ PASSWORD_ADVISED_DAYS = 180
 MESSAGES_PER_DAY = 50_000
 
 
-def methods(*, staff: bool, totp: bool, passkeys: int, recovery_codes: int) -> list[Method]:
-    """The second steps that are offered. Workers who have an app or a passkey are not offered
-    the weaker text message; those who have neither get in by it to enrol one."""
+def methods(
+    *, phone: bool, staff: bool, totp: bool, passkeys: int, recovery_codes: int
+) -> list[Method]:
+    """The second steps that are offered; `phone`: there is one to send a text message to.
+
+    Workers who have an app or a passkey are not offered the weaker text message; those who have
+    neither get in by it to enrol one.
+    """
     offered: list[Method] = []
-    if not (staff and (totp or passkeys)):
+    if phone and not (staff and (totp or passkeys)):
         offered.append("sms")
     if totp:
         offered.append("totp")

@@ -9,6 +9,7 @@ Identity table (the profile, logins and codes are in kernel.profiles and kernel.
     ACCOUNT#<id>     | DEVICE#<hash>     a device that has signed in before
     ACCOUNT#<id>     | PASSKEY#<id>      public key, sign_count, name, created_at, last_used_at
     ACCOUNT#<id>     | PASSKEY_PENDING   the challenge of a registration, valid_until
+    OIDC#<hash>      | LINK              account_id: who signs in by an outside provider's subject
     CHALLENGE#<id>   | CHALLENGE         what is to be proven, by which methods, how many tries left
 Accounts table: STATE and SESSION#<sid> (kernel.accounts).
 """
@@ -21,9 +22,9 @@ from typing import Any, Literal
 from kernel import accounts, clock, dynamo
 from kernel.dynamo import Item
 from kernel.errors import ChallengeExpired
-from kernel.identity import AccountId, SessionId
+from kernel.identity import AccountId, PatientId, SessionId
 
-Kind = Literal["login", "register", "step_up", "reset", "phone"]
+Kind = Literal["login", "register", "step_up", "reset", "phone", "oidc"]
 Action = dict[str, Any]
 
 
@@ -90,8 +91,12 @@ class Repository:
         place = accounts.state_lookup(self.accounts, account_id)
         return dynamo.get(place.table, {"pk": place.pk, "sk": place.sk})
 
-    def create_state(self, account_id: AccountId, level: str) -> Action:
+    def create_state(
+        self, account_id: AccountId, level: str, patient_id: PatientId | None = None
+    ) -> Action:
         item = {"pk": f"ACCOUNT#{account_id}", "sk": "STATE", "level": level, "appointments": []}
+        if patient_id:
+            item["patient_id"] = patient_id
         return {"Put": dynamo.put_request(self.accounts, item, "attribute_not_exists(pk)")}
 
     def state_enabled(self, account_id: AccountId) -> Action:
@@ -102,6 +107,55 @@ class Repository:
                 {"pk": f"ACCOUNT#{account_id}", "sk": "STATE"},
                 "attribute_exists(pk) AND (attribute_not_exists(disabled) OR disabled = :no)",
                 {":no": False},
+            )
+        }
+
+    def verify_state(
+        self, account_id: AccountId, patient_id: PatientId | None, now: datetime
+    ) -> Action:
+        """An enabled account becomes verified by a provider's word, and a patient's if given."""
+        change = "SET #level = :verified, verified_at = :at, verified_by = :by"
+        condition = "attribute_exists(pk) AND (attribute_not_exists(disabled) OR disabled = :no)"
+        values: dict[str, Any] = {
+            ":verified": "verified",
+            ":at": clock.rfc3339(now),
+            ":by": "oidc",
+            ":no": False,
+        }
+        if patient_id:
+            change += ", patient_id = :patient"
+            condition += " AND attribute_not_exists(patient_id)"
+            values[":patient"] = patient_id
+        return {
+            "Update": dynamo.update_request(
+                self.accounts,
+                {"pk": f"ACCOUNT#{account_id}", "sk": "STATE"},
+                change,
+                values,
+                condition=condition,
+                names={"#level": "level"},
+            )
+        }
+
+    # --- outside providers ---------------------------------------------------------------------
+
+    @staticmethod
+    def link(hashed: str) -> dict[str, str]:
+        """The key under which a provider's subject finds an account."""
+        return {"pk": f"OIDC#{hashed}", "sk": "LINK"}
+
+    def linked(self, link: dict[str, str]) -> AccountId | None:
+        item = dynamo.get(self.identity, link)
+        return AccountId(item["account_id"]) if item else None
+
+    def link_action(self, link: dict[str, str], account_id: AccountId) -> Action:
+        """Let a provider's subject find this account, unless it finds another one."""
+        return {
+            "Put": dynamo.put_request(
+                self.identity,
+                {**link, "account_id": account_id},
+                "attribute_not_exists(pk) OR account_id = :me",
+                {":me": account_id},
             )
         }
 

@@ -8,6 +8,7 @@ class TokenSettings:
     """What checking access tokens needs: all of the authorizer's settings."""
 
     token_key_id: str
+    second_token_key_id: str
     issuer: str
     audience: str
 
@@ -18,6 +19,7 @@ class Settings:
 
     `login_attempts_per_address` in 15 minutes; a third of them at one account before each next
     one has to wait. `messages_per_address` in an hour, and as many to one phone.
+    `signing_key`: 1 or 2, which of the two token keys signs. `oidc_providers`: see `auth.oidc`.
     `allowed_origins`: from which a browser may ask for the cookie, separated by commas.
     """
 
@@ -27,10 +29,21 @@ class Settings:
     identity_key_id: str
     lookup_key_id: str
     token_key_id: str
+    second_token_key_id: str
+    signing_key: int
     receipt_key_id: str
+    journal_key_id: str
     messages_queue_url: str
     issuer: str
     audience: str
     allowed_origins: str
     login_attempts_per_address: int
     messages_per_address: int
+    registry_table: str
+    journal_table: str
+    oidc_providers: str
+
+    @property
+    def signs(self) -> str:
+        """The key that signs access tokens now; the other one is published and waits."""
+        return {1: self.token_key_id, 2: self.second_token_key_id}[self.signing_key]

@@ -9,6 +9,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from auth import passwords, policy, totp
@@ -98,7 +99,7 @@ class SigningIn:
         account = self._repository.account(account_id or _NOBODY)
         state = self._repository.state(account_id or _NOBODY)
         subject = str(account_id or login)
-        device = _device_hash(body.device_token)
+        device = device_hash(body.device_token)
         known_device = account is not None and device in account.devices
         if known_device:
             subject_here = f"{subject}|device {device}"
@@ -254,7 +255,7 @@ class SigningIn:
             self._repository.password_unchanged(account_id, challenge.item["password_version"]),
             *proof,
         ]
-        new_device: str | None = None
+        token: str | None = None
         opened: Opened
         if challenge.kind == "step_up":
             opened = self._sessions.step_up(
@@ -274,15 +275,15 @@ class SigningIn:
                 caller=caller,
             )
             if not known_device:
-                new_device, action = self._new_device(account_id, caller)
+                token, action = new_device(self._repository, account_id, caller.now)
                 actions.append(action)
         self._commit([*actions, opened.action])
         self._succeeded("second", account_id, here)
-        if new_device:
+        if token:
             phone = self._profiles.opened(account.profile).phone
             self._challenges.notify(phone, "sms.new_device", caller)
         log.info("second step passed", account_id=account_id, kind=challenge.kind)
-        return _verified(opened, new_device)
+        return _verified(opened, token)
 
     def _finish_registration(self, challenge: Challenge, given: Given, caller: Caller) -> Verified:
         self._repository.take_try(challenge, caller.now)
@@ -302,7 +303,7 @@ class SigningIn:
             password_changed_at=clock.epoch(caller.now),
             caller=caller,
         )
-        device, add_device = self._new_device(account_id, caller)
+        device, add_device = new_device(self._repository, account_id, caller.now)
         self._commit(
             [
                 self._repository.use_challenge(challenge, ids.secret(), caller.now),
@@ -362,12 +363,14 @@ class SigningIn:
         return forms[0], None
 
     def phone(self, account: Account | None) -> str:
-        """The account's phone number; empty, after as much work, where there is no account."""
-        if account is None:
-            # Opening a profile may ask KMS for its key.
-            hashing.lookup_hash(self._lookup_key, "nobody", ids.secret())
-            return ""
-        return self._profiles.opened(account.profile).phone
+        """The account's phone number; empty, after as much work, where there is no account.
+
+        Nobody has a data key too, and none is taken from memory: a key that was already there
+        would tell that somebody is known.
+        """
+        account_id = account.account_id if account else _NOBODY
+        key = self._keys.without_memory().create(owner(account_id))
+        return self._profiles.opened(account.profile, key).phone if account else ""
 
     def totp_secret(self, item: Item) -> str:
         """The opened secret of a TOTP item, pending or confirmed."""
@@ -392,6 +395,7 @@ class SigningIn:
     ) -> dict[str, Any]:
         phone = self._profiles.opened(account.profile).phone
         offered = policy.methods(
+            phone=bool(phone),
             staff=bool(state.get("appointments")),
             totp=account.totp is not None,
             passkeys=len(account.passkeys),
@@ -417,7 +421,7 @@ class SigningIn:
         self, what: str, subject: str, here: str, known_device: bool, caller: Caller
     ) -> int:
         """Count a try from here, and in all. See `policy.FAILURES_IN_A_ROW`."""
-        free = max(5, self._cap // 3)
+        free = max(5, min(self._cap // 3, 10))
         failures = self._limits.attempt(what, here, free=free, now=caller.now)
         total = self._limits.tally(f"{what}/all", subject, now=caller.now)
         if total > policy.FAILURES_IN_A_ROW and not known_device:
@@ -437,12 +441,6 @@ class SigningIn:
         # A sign-in is one login and a few calls to its challenge.
         cap = self._cap * (4 if what == "verify" else 1)
         self._limits.count(what, caller.network, cap=cap, seconds=_QUARTER, now=caller.now)
-
-    def _new_device(self, account_id: AccountId, caller: Caller) -> tuple[str, Action]:
-        token = b64url(secrets.token_bytes(32))
-        hashed = _device_hash(token)
-        assert hashed is not None
-        return token, self._repository.add_device(account_id, hashed, caller.now)
 
     @staticmethod
     def _commit(actions: list[Action]) -> None:
@@ -495,7 +493,16 @@ def _closed(state: Item | None) -> bool:
     return state is None or bool(state.get("disabled"))
 
 
-def _device_hash(token: str | None) -> str | None:
+def new_device(repository: Repository, account_id: AccountId, now: datetime) -> tuple[str, Action]:
+    """A token by which a device is known again, and the action that remembers it."""
+    token = b64url(secrets.token_bytes(32))
+    hashed = device_hash(token)
+    assert hashed is not None
+    return token, repository.add_device(account_id, hashed, now)
+
+
+def device_hash(token: str | None) -> str | None:
+    """How a device's token is remembered."""
     return hashlib.sha256(token.encode()).hexdigest() if token else None
 
 

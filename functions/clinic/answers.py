@@ -26,6 +26,13 @@ class Clinic(BaseModel):
     connected: bool
 
 
+class ReleaseRules(BaseModel):
+    """Days for which a kind of result is held until a doctor has seen it."""
+
+    laboratory: int
+    diagnostic: int
+
+
 class ClinicBrief(BaseModel):
     clinic_id: str
     name: str
@@ -60,7 +67,9 @@ class PatientFound(BaseModel):
     attached_to: ClinicBrief | None
     card_id: str | None
     consent: Literal["given", "outdated", "missing"]
+    consent_withdrawn_at: str | None
     account_bound: bool
+    died_on: str | None
 
 
 class PatientList(BaseModel):
@@ -125,6 +134,8 @@ class CardPatient(BaseModel):
 class CardFound(BaseModel):
     card_id: str
     clinic: ClinicBrief | None
+    consent: Literal["given", "outdated", "missing"]
+    consent_withdrawn_at: str | None
     patient: CardPatient
 
 
@@ -139,6 +150,8 @@ class IntakeRejection(BaseModel):
     index: int
     code: str
     message: str
+    resource_type: str | None = None
+    element: str | None = None
 
 
 class IntakeOutcome(BaseModel):
@@ -149,3 +162,101 @@ class IntakeOutcome(BaseModel):
     unchanged: int
     kept: int
     rejected: list[IntakeRejection]
+    rejected_total: int | None = None
+
+
+class CardOfClinic(BaseModel):
+    card_id: str
+    clinic_id: str
+
+
+class OpenedInEmergency(BaseModel):
+    """`card_id` is the card of the clinic of attachment, if there is one; `cards` are all."""
+
+    card_id: str
+    until: str
+    cards: list[CardOfClinic]
+
+
+class Merged(BaseModel):
+    patient_id: str
+    merged_patient_id: str
+    cards: list[CardOfClinic]
+
+
+class DeathNoted(BaseModel):
+    patient_id: str
+    date: str | None
+
+
+class ContestedActor(BaseModel):
+    name: str | None
+    role: Literal["patient", "clinician", "registrar", "operator", "system"]
+
+
+class ContestedEntry(BaseModel):
+    entry_id: str
+    at: str
+    actor: ContestedActor
+    action: str
+    section: str | None
+    purpose: str | None
+    outcome: str
+    emergency: bool
+
+
+class ContestedCase(BaseModel):
+    """A contested access, as the clinic sees it."""
+
+    case_id: str
+    status: Literal["open", "answered"]
+    overdue: bool
+    entry_id: str
+    card_id: str
+    opened_at: str
+    due_at: str
+    text: str | None
+    answer: str | None
+    answered_at: str | None
+    patient: CardPatient | None
+    entry: ContestedEntry
+
+
+class ContestedCaseList(BaseModel):
+    items: list[ContestedCase]
+    next_cursor: str | None
+
+
+class ImportForm(BaseModel):
+    """An HTML form's action and hidden fields; the file comes last, as `file`."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class ImportOrdered(BaseModel):
+    import_id: str
+    upload: ImportForm
+
+
+class ImportProblem(BaseModel):
+    field: str
+    code: str
+    message: str
+
+
+class ImportState(BaseModel):
+    """How far an import is; the counts are there once it is `done`, `errors` if it `failed`."""
+
+    import_id: str
+    status: Literal["waiting", "running", "done", "failed"]
+    created_at: str
+    finished_at: str | None
+    created: int | None
+    updated: int | None
+    unchanged: int | None
+    kept: int | None
+    rejected: list[IntakeRejection] | None
+    rejected_total: int | None = None
+    error: str | None
+    errors: list[ImportProblem] | None = None

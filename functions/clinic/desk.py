@@ -1,7 +1,7 @@
 """The registry desk and those who set it up: operators, registrars, and a clinician's search."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from clinic import policy
@@ -13,10 +13,12 @@ from clinic.models import (
     PaperConsent,
     PutClinic,
     PutRegion,
+    ReleaseRules,
     Verify,
 )
-from clinic.repository import Patient, Registry
+from clinic.repository import Patient, Registry, person_shown
 from kernel import clock, codes, consents, ids, texts
+from kernel.caps import HOUR, Caps
 from kernel.codes import Codes
 from kernel.consent_acts import Act, ConsentActs, Gift
 from kernel.dynamo import Item
@@ -38,6 +40,10 @@ from kernel.registry import Card, Clinic, Region
 from kernel.staff import Worker
 from kernel.texts import Language
 
+# In an hour. A person at the desk needs one or two; a busy desk serves one person a minute.
+_MESSAGES_TO_NUMBER = 6
+_MESSAGES_BY_REGISTRAR = 60
+
 
 class Desk:
     """What workers do at the desk. Each act is by an actor whose role the route has checked."""
@@ -51,6 +57,7 @@ class Desk:
         profiles: Profiles,
         codes: Codes,
         messages: Messages,
+        caps: Caps,
     ) -> None:
         self._registry = registry
         self._journal = journal
@@ -58,6 +65,7 @@ class Desk:
         self._profiles = profiles
         self._codes = codes
         self._messages = messages
+        self._caps = caps
 
     # --- operators: regions and clinics ----------------------------------------------------------
 
@@ -90,6 +98,15 @@ class Desk:
         if not self._registry.put_clinic(clinic):
             raise ValidationFailed([FieldProblem("region", "value")])
         return clinic.answer()
+
+    def release_rules(self, actor: Actor) -> dict[str, int]:
+        """For how many days one's own clinic holds results until a doctor has seen them."""
+        return ReleaseRules(**self._registry.release_days(policy.clinic_of(actor))).model_dump()
+
+    def put_release_rules(self, actor: Actor, rules: ReleaseRules) -> dict[str, int]:
+        """Set them for the results that come from now on."""
+        self._registry.put_release_days(policy.clinic_of(actor), rules.model_dump())
+        return rules.model_dump()
 
     # --- staff -----------------------------------------------------------------------------------
 
@@ -186,7 +203,7 @@ class Desk:
         patient = self._registry.find(snils)
         if patient is None:
             return []
-        mine = _clinic_of(actor)
+        mine = policy.clinic_of(actor)
         clinics = self._registry.clinics([patient.attached_to] if patient.attached_to else [])
         scopes = self._registry.scopes(patient.patient_id, mine)
         relation = patient.relations.get(mine)
@@ -194,11 +211,13 @@ class Desk:
         return [
             {
                 "patient_id": patient.patient_id,
-                **_person(patient.person),
+                **person_shown(patient.person),
                 "attached_to": attached.brief if attached else None,
                 "card_id": relation.card_id if relation else None,
                 "consent": consents.state(scopes, now),
+                "consent_withdrawn_at": consents.withdrawn_at(scopes),
                 "account_bound": patient.account_id is not None,
+                "died_on": patient.died_on.isoformat() if patient.died_on else None,
             }
         ]
 
@@ -219,6 +238,7 @@ class Desk:
             CodeInvalid, ChallengeExpired: as `Codes.match`.
         """
         patient = self._served(actor, patient_id)
+        patient_id = patient.patient_id  # of somebody entered twice: the one who stays
         clinic = self._clinic(actor)
         if patient.attached_to == clinic.clinic_id:
             return _attachment(patient_id, clinic)
@@ -226,7 +246,7 @@ class Desk:
         if patient.attached_to:
             subject = f"ATTACH#{patient_id}#{clinic.clinic_id}"
             if code is None:
-                self._send_attachment_code(patient, clinic, subject, now, language)
+                self._send_attachment_code(actor, patient, clinic, subject, now, language)
                 return None
             confirmation = self._codes.match(subject, "attachment", code, now)
         entries = self._entries(actor, patient, [clinic.clinic_id], "attached", now)
@@ -248,7 +268,7 @@ class Desk:
     def detach(self, actor: Actor, patient_id: PatientId, now: datetime) -> None:
         """Detach a patient from the registrar's clinic. Raises NotFound: not attached here."""
         patient = self._served(actor, patient_id)
-        clinic_id = _clinic_of(actor)
+        clinic_id = policy.clinic_of(actor)
         if patient.attached_to != clinic_id:
             raise NotFound
         done = self._registry.detach(
@@ -269,6 +289,7 @@ class Desk:
             Conflict: not attached here. AlreadyExists: there is a card.
         """
         patient = self._served(actor, patient_id)
+        patient_id = patient.patient_id  # of somebody entered twice: the one who stays
         clinic = self._clinic(actor)
         relation = patient.relations.get(clinic.clinic_id)
         if relation and relation.card_id:
@@ -303,7 +324,8 @@ class Desk:
             AlreadyExists: it repeats what is in force.
         """
         patient = self._served(actor, patient_id)
-        clinic_id = _clinic_of(actor)
+        patient_id = patient.patient_id  # of somebody entered twice: the one who stays
+        clinic_id = policy.clinic_of(actor)
         if clinic_id not in patient.relations:
             raise NotFound
         document = _signed_document(given, now)
@@ -331,6 +353,42 @@ class Desk:
         )
         return self._acts.give(act, gift).answer("active")
 
+    def note_death(
+        self, actor: Actor, patient_id: PatientId, died_on: date | None, now: datetime
+    ) -> dict[str, Any]:
+        """Note the day of the death of a patient of this clinic; None takes a mistake back.
+
+        The attachment ends and the account is closed. Cards and consents stay as they are: records
+        are kept, and who treated the patient may still need them.
+
+        Raises:
+            NotFound: no such patient here.
+            ValidationFailed: the day is to come, or before their birth.
+            Conflict: it changed meanwhile.
+        """
+        patient = self._served(actor, patient_id, dead=True)
+        if policy.clinic_of(actor) not in patient.relations:
+            raise NotFound
+        if died_on and died_on > now.date() + timedelta(days=1):  # east of Greenwich it is tomorrow
+            raise ValidationFailed([FieldProblem("date", "in_future")])
+        if died_on and died_on < patient.person.birth_date:
+            raise ValidationFailed([FieldProblem("date", "value")])
+        if patient.died_on != died_on:
+            action = "death_noted" if died_on else "death_taken_back"
+            done = self._registry.note_death(
+                patient,
+                died_on,
+                at=clock.rfc3339(now),
+                by=actor.account_id,
+                entries=self._entries(actor, patient, None, action, now),
+            )
+            if not done:
+                raise Conflict
+        return {
+            "patient_id": patient.patient_id,
+            "date": died_on.isoformat() if died_on else None,
+        }
+
     # --- registrars: accounts --------------------------------------------------------------------
 
     def start_verification(
@@ -344,6 +402,7 @@ class Desk:
             Forbidden: it is the registrar's own number.
             RateLimited: no more codes for now.
         """
+        self._count_message(actor, phone, now)
         account_id = self._profiles.find(phone)
         if account_id:
             if policy.is_oneself(actor, account_id=account_id):
@@ -374,6 +433,8 @@ class Desk:
         patient = self._registry.find(given.snils)
         if patient is None:
             raise NotFound
+        if patient.died_on:
+            raise Conflict
         profile = self._profiles.get(account_id)
         state = self._registry.account_state(account_id)
         if profile is None or state is None:
@@ -417,6 +478,7 @@ class Desk:
         if relation is None or not (relation.attached or relation.card_id):
             return []
         clinics = self._registry.clinics(clinic_id for _, clinic_id in patient.cards)
+        scopes = {c: self._registry.scopes(patient.patient_id, c) for _, c in patient.cards}
         for card_id, _ in patient.cards:
             self._journal.write(
                 self._journal.entry(
@@ -432,33 +494,56 @@ class Desk:
             {
                 "card_id": card_id,
                 "clinic": clinics[clinic_id].brief if clinic_id in clinics else None,
-                "patient": {"patient_id": patient.patient_id, **_person(patient.person)},
+                "consent": consents.state(scopes[clinic_id], now),
+                "consent_withdrawn_at": consents.withdrawn_at(scopes[clinic_id]),
+                "patient": {"patient_id": patient.patient_id, **person_shown(patient.person)},
             }
             for card_id, clinic_id in patient.cards
         ]
 
     # --- parts -----------------------------------------------------------------------------------
 
-    def _served(self, actor: Actor, patient_id: PatientId) -> Patient:
+    def _served(self, actor: Actor, patient_id: PatientId, *, dead: bool = False) -> Patient:
         patient = self._registry.patient(patient_id)
         if patient is None:
             raise NotFound
-        if policy.is_oneself(actor, patient_id=patient_id):
+        if patient.died_on and not dead:
+            raise Conflict
+        if policy.is_oneself(actor, patient_id=patient.patient_id):
             raise Forbidden
         return patient
 
     def _clinic(self, actor: Actor) -> Clinic:
-        clinic = self._registry.clinic(_clinic_of(actor))
+        clinic = self._registry.clinic(policy.clinic_of(actor))
         if clinic is None:
             raise Forbidden
         return clinic
 
+    def _count_message(self, actor: Actor, phone: str, now: datetime) -> None:
+        """Count a text message, whether it goes out or not: its number may have no account.
+
+        Raises:
+            RateLimited: too many to this number, or by this registrar.
+        """
+        for name, subject, cap in (
+            ("desk message to", phone, _MESSAGES_TO_NUMBER),
+            ("desk message by", actor.account_id, _MESSAGES_BY_REGISTRAR),
+        ):
+            self._caps.count(name, subject, cap=cap, seconds=HOUR, now=now)
+
     def _send_attachment_code(
-        self, patient: Patient, clinic: Clinic, subject: str, now: datetime, language: Language
+        self,
+        actor: Actor,
+        patient: Patient,
+        clinic: Clinic,
+        subject: str,
+        now: datetime,
+        language: Language,
     ) -> None:
         profile = self._profiles.get(patient.account_id) if patient.account_id else None
         if profile is None:
             raise Conflict
+        self._count_message(actor, profile.phone, now)
         code = self._codes.issue(subject, "attachment", now)
         text = texts.text(language, "sms.attachment_code", code=code, clinic=clinic.name)
         self._messages.send(profile.phone, text)
@@ -484,21 +569,13 @@ class Desk:
             now=now,
             account_id=actor.account_id,
             capacity="registrar",
-            clinic_id=_clinic_of(actor),
+            clinic_id=policy.clinic_of(actor),
             action=action,
         )
 
 
 def _role_at(held: Item) -> tuple[Role, ClinicId | None]:
     return held["role"], held["clinic_id"]
-
-
-def _clinic_of(actor: Actor) -> ClinicId:
-    """The clinic for which a registrar acts."""
-    appointment = actor.appointment("registrar")
-    if appointment is None or appointment.clinic_id is None:
-        raise Forbidden
-    return appointment.clinic_id
 
 
 def _verification(actor: Actor, account_id: AccountId) -> str:
@@ -508,17 +585,6 @@ def _verification(actor: Actor, account_id: AccountId) -> str:
 
 def _attachment(patient_id: PatientId, clinic: Clinic) -> dict[str, Any]:
     return {"patient_id": patient_id, "clinic": clinic.brief, "attached": True}
-
-
-def _person(person: Person) -> dict[str, Any]:
-    return {
-        "last_name": person.last_name,
-        "first_name": person.first_name,
-        "middle_name": person.middle_name,
-        "birth_date": person.birth_date.isoformat(),
-        "sex": person.sex,
-        "snils": person.masked_snils,
-    }
 
 
 def _signed_document(given: PaperConsent, now: datetime) -> consents.Document:

@@ -2,15 +2,25 @@
 
 from dataclasses import dataclass
 
+from clinic.contested import Contested
 from clinic.desk import Desk
+from clinic.emergencies import Emergencies
+from clinic.merge_repository import MergeRepository
+from clinic.merging import Merging
 from clinic.models import (
+    AnswerCase,
     Appoint,
     Attach,
     BySnils,
+    CasesQuery,
+    Death,
     EnterPerson,
+    Merge,
+    OpenInEmergency,
     PaperConsent,
     PutClinic,
     PutRegion,
+    ReleaseRules,
     StaffQuery,
     StartVerification,
     Verify,
@@ -18,6 +28,8 @@ from clinic.models import (
 from clinic.repository import Registry
 from clinic.repository import Tables as DeskTables
 from kernel.api import Answer, App, Request, Staff
+from kernel.caps import Caps
+from kernel.cases import Cases
 from kernel.codes import Codes
 from kernel.consent_acts import ConsentActs
 from kernel.cursors import Cursors
@@ -35,9 +47,11 @@ from kernel.gate import Gate, Tables
 from kernel.idempotency import Idempotency
 from kernel.identity import AccountId, PatientId
 from kernel.messages import Messages
+from kernel.notes import Notes
 from kernel.profiles import Profiles, keyring
 from kernel.sealing import Keyring
 from kernel.settings import load
+from kernel.withdrawals import Withdrawals
 
 
 @dataclass(frozen=True)
@@ -48,14 +62,17 @@ class Settings:
     consents_table: str
     keys_table: str
     extracts_table: str
+    notices_table: str
     journal_table: str
     idempotency_table: str
     identity_key_id: str
     medical_key_id: str
     lookup_key_id: str
     receipt_key_id: str
+    notes_key_id: str
     extracts_bucket: str
     messages_queue_url: str
+    withdrawals_topic_arn: str
     issuer: str
 
 
@@ -68,39 +85,66 @@ gate = Gate(
         journal=settings.journal_table,
     )
 )
-desk = Desk(
-    Registry(
-        DeskTables(
-            accounts=settings.accounts_table,
-            registry=settings.registry_table,
-            consents=settings.consents_table,
-            keys=settings.keys_table,
-        ),
-        journal=gate.journal,
-        keyring=Keyring(
-            table=settings.keys_table, kms_key=settings.medical_key_id, purpose="medical"
-        ),
-        lookup_key=settings.lookup_key_id,
+keys = Keyring(table=settings.keys_table, kms_key=settings.medical_key_id, purpose="medical")
+registry = Registry(
+    DeskTables(
+        accounts=settings.accounts_table,
+        registry=settings.registry_table,
+        consents=settings.consents_table,
+        keys=settings.keys_table,
     ),
     journal=gate.journal,
-    acts=ConsentActs(
-        consents_table=settings.consents_table,
-        registry_table=settings.registry_table,
-        journal=gate.journal,
-        receipt_key=settings.receipt_key_id,
-        lookup_key=settings.lookup_key_id,
-        issuer=settings.issuer,
-        revoke_extracts=Revoking(
-            table=settings.extracts_table, bucket=settings.extracts_bucket
-        ).revoke_all,
-    ),
-    profiles=Profiles(
-        settings.identity_table,
-        keyring(settings.keys_table, settings.identity_key_id),
-        settings.lookup_key_id,
-    ),
+    keyring=keys,
+    lookup_key=settings.lookup_key_id,
+)
+acts = ConsentActs(
+    consents_table=settings.consents_table,
+    registry_table=settings.registry_table,
+    journal=gate.journal,
+    receipt_key=settings.receipt_key_id,
+    lookup_key=settings.lookup_key_id,
+    issuer=settings.issuer,
+    revoke_extracts=Revoking(
+        table=settings.extracts_table, bucket=settings.extracts_bucket
+    ).revoke_all,
+    tell_clinics=Withdrawals(settings.withdrawals_topic_arn).tell,
+)
+profiles = Profiles(
+    settings.identity_table,
+    keyring(settings.keys_table, settings.identity_key_id),
+    settings.lookup_key_id,
+)
+messages = Messages(settings.messages_queue_url)
+caps = Caps(settings.identity_table, settings.lookup_key_id)
+notes = Notes(keys_table=settings.keys_table, notes_key=settings.notes_key_id)
+desk = Desk(
+    registry,
+    journal=gate.journal,
+    acts=acts,
+    profiles=profiles,
     codes=Codes(settings.identity_table, settings.lookup_key_id),
-    messages=Messages(settings.messages_queue_url),
+    messages=messages,
+    caps=caps,
+)
+merging = Merging(
+    registry,
+    MergeRepository(
+        registry_table=settings.registry_table,
+        accounts_table=settings.accounts_table,
+        extracts_table=settings.extracts_table,
+        keyring=keys,
+        journal=gate.journal,
+        lookup_key=settings.lookup_key_id,
+    ),
+    acts,
+    gate.journal,
+    settings.consents_table,
+)
+emergencies = Emergencies(
+    registry, gate.journal, notes, profiles, messages, caps, settings.notices_table
+)
+contested = Contested(
+    registry, Cases(settings.notices_table, notes), gate.journal, settings.notices_table
 )
 cursors = Cursors(settings.lookup_key_id)
 app = App("clinic", gate=gate, idempotency=Idempotency(settings.idempotency_table))
@@ -123,6 +167,24 @@ def put_region(request: Request) -> Answer:
 def put_clinic(request: Request) -> Answer:
     """Enter a clinic, or connect and disconnect it."""
     return Answer(desk.put_clinic(request.path["clinic_id"], request.body))
+
+
+@app.route("GET", "/v1/clinic/release-rules", access=REGISTRAR, answer="ReleaseRules")
+def get_release_rules(request: Request) -> Answer:
+    """For how many days my clinic holds results until a doctor has seen them."""
+    return Answer(desk.release_rules(request.actor))
+
+
+@app.route(
+    "PUT",
+    "/v1/clinic/release-rules",
+    access=REGISTRAR,
+    answer="ReleaseRules",
+    body=ReleaseRules,
+)
+def put_release_rules(request: Request) -> Answer:
+    """Set that for the results that come from now on."""
+    return Answer(desk.put_release_rules(request.actor, request.body))
 
 
 @app.route(
@@ -298,6 +360,83 @@ def post_card_search(request: Request) -> Answer:
     """Find the cards of a patient of my clinic by their СНИЛС."""
     items = desk.cards(request.actor, request.body.snils, request.now)
     return Answer({"items": items, "next_cursor": None})
+
+
+@app.route(
+    "POST",
+    "/v1/clinic/cards/emergency",
+    access=CLINICIAN,
+    answer="OpenedInEmergency",
+    status=201,
+    body=OpenInEmergency,
+    errors=[NotFound, RateLimited],
+    idempotent=True,
+)
+def post_emergency(request: Request) -> Answer:
+    """Open the cards of somebody who cannot be asked, for 60 minutes; they are told at once."""
+    return Answer(emergencies.open(request.actor, request.body, request.now))
+
+
+@app.route(
+    "POST",
+    "/v1/clinic/patients/{patient_id}/merge",
+    access=REGISTRAR,
+    answer="Merged",
+    body=Merge,
+    errors=[NotFound, Conflict],
+)
+def post_merge(request: Request) -> Answer:
+    """Somebody was entered twice: make all that is the duplicate's theirs."""
+    patient_id = PatientId(request.path["patient_id"])
+    duplicate_id = PatientId(request.body.duplicate_patient_id)
+    return Answer(merging.merge(request.actor, patient_id, duplicate_id, request.now))
+
+
+@app.route(
+    "POST",
+    "/v1/clinic/patients/{patient_id}/death",
+    access=REGISTRAR,
+    answer="DeathNoted",
+    body=Death,
+    errors=[NotFound, Conflict],
+)
+def post_death(request: Request) -> Answer:
+    """Note the death of a patient of my clinic."""
+    patient_id = PatientId(request.path["patient_id"])
+    return Answer(desk.note_death(request.actor, patient_id, request.body.date, request.now))
+
+
+@app.route(
+    "GET",
+    "/v1/clinic/cases",
+    access=REGISTRAR,
+    answer="ContestedCaseList",
+    query=CasesQuery,
+    errors=[CursorInvalid],
+)
+def get_cases(request: Request) -> Answer:
+    """Contested accesses of my clinic, the newest first."""
+    query = request.query
+    binding = request.binding(query.status)
+    position = cursors.read(query.cursor, binding)
+    before = position["before"] if position else None
+    items, last = contested.page(request.actor, query.status, before, query.limit, request.now)
+    cursor = cursors.make({"before": last} if last else None, binding)
+    return Answer({"items": items, "next_cursor": cursor})
+
+
+@app.route(
+    "POST",
+    "/v1/clinic/cases/{case_id}/answer",
+    access=REGISTRAR,
+    answer="ContestedCase",
+    body=AnswerCase,
+    errors=[NotFound, Conflict],
+)
+def post_case_answer(request: Request) -> Answer:
+    """Answer a contested access; the patient is notified."""
+    case_id = request.path["case_id"]
+    return Answer(contested.answer(request.actor, case_id, request.body.text, request.now))
 
 
 handler = app

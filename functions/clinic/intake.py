@@ -7,17 +7,20 @@ something sent later finds the visit that it belongs to.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from clinic.fhir.bundle import Entry, Parsed, Rejection, parse
-from clinic.fhir.errors import NotFhir
+from clinic.cda import document as cda
+from clinic.cda import mapping as cda_mapping
+from clinic.fhir import readable, references
+from clinic.fhir.bundle import Entry, Parsed, Rejection, parse, read
+from clinic.fhir.errors import NotFhir, say
 from clinic.fhir.exact_json import dumps
 from clinic.fhir.mapping import HUBS, Derived, Draft, derive
-from clinic.intake_repository import Change, IntakeRepository, Source, View
-from kernel import clock, records
-from kernel.errors import FieldProblem, Malformed, ValidationFailed, WrongPatient
+from clinic.intake_repository import Change, IntakeRepository, Lock, Source, View
+from kernel import clock, records, terminology
+from kernel.errors import BodyTooLarge, FieldProblem, Malformed, ValidationFailed, WrongPatient
 from kernel.gate import OpenCard
 from kernel.identity import RecordId
 from kernel.journal import Entry as JournalEntry
@@ -28,8 +31,12 @@ from kernel.texts import Language
 
 # From a visit to its doctor's role, to the doctor, to the organization.
 _NAME_ROUNDS = 3
-# DynamoDB's items hold 400 KB: the sealed source, what it replaced for a while, and the keys.
-_LARGEST = 180_000
+# One resource with what is attached to it; above some 150 KB it rests in S3.
+_LARGEST = 20_000_000
+# What a route's 28 seconds and 6 MB of answer allow; more goes by upload.
+INLINE_ENTRIES = 10_000
+# Of very many rejections the first are told one by one.
+_TOLD = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +50,24 @@ class Outcome:
     rejected: list[dict[str, Any]]
 
     def answer(self) -> dict[str, Any]:
+        told: dict[str, Any] = {"rejected": self.rejected}
+        if len(self.rejected) > _TOLD:
+            told = {"rejected": self.rejected[:_TOLD], "rejected_total": len(self.rejected)}
         return {
             "created": self.created,
             "updated": self.updated,
             "unchanged": self.unchanged,
             "kept": self.kept,
-            "rejected": self.rejected,
+            **told,
         }
+
+
+# Makes the actions that become true together with an intake, of its outcome and the card's key.
+Finish = Callable[[Outcome, DataKey], Sequence[dict[str, Any]]]
+
+
+def _nothing_more(_: Outcome, __: DataKey) -> Sequence[dict[str, Any]]:
+    return ()
 
 
 class Intake:
@@ -58,13 +76,34 @@ class Intake:
     def __init__(self, repository: IntakeRepository) -> None:
         self._repository = repository
 
+    def seen(self, opened: OpenCard, record_id: RecordId, *, entry: JournalEntry) -> None:
+        """Show a held result to its patient, since a doctor has seen it.
+
+        Raises:
+            NotFound: there is no such result in this card.
+            Conflict: an intake into this card is under way.
+        """
+        self._repository.show(opened, record_id, entry)
+
     def take(
-        self, opened: OpenCard, body: bytes, *, entry: JournalEntry, language: Language
+        self,
+        opened: OpenCard,
+        body: bytes,
+        *,
+        entry: JournalEntry,
+        language: Language,
+        most: int = INLINE_ENTRIES,
+        finish: Finish = _nothing_more,
     ) -> Outcome:
         """Take a Bundle or a single resource.
 
+        Args:
+            most: entries that may be sent.
+            finish: what else becomes true at the same moment.
+
         Raises:
             Malformed: the body is no FHIR JSON.
+            BodyTooLarge: it has more entries than can be taken at once.
             ValidationFailed: a `transaction` with an entry that cannot be taken: nothing is done.
             WrongPatient: it is about somebody else, or about two people: nothing is done.
             Conflict: another intake into this card is under way.
@@ -72,26 +111,134 @@ class Intake:
         try:
             parsed = parse(body)
         except NotFhir as error:
-            raise Malformed from error
+            raise _malformed(error.code, language) from error
+        if parsed.total > most:
+            raise BodyTooLarge
         person, clinic, key = self._repository.whose(opened)
         check_patient(parsed, person)
-        entries, rejections = _sift(parsed)
-        if parsed.transaction and rejections:
-            raise ValidationFailed([_problem(each, language) for each in rejections])
-        rejected = [
-            {"index": each.index, "code": each.code, "message": each.say(language)}
-            for each in rejections
-        ]
+        entries, rejected = _sift(parsed, language)
         with self._repository.lock(opened, entry) as lock:
             work = _Work(self._repository, key, entries)
-            work.load(lock.head)
-            try:
-                derived = work.derive()
-            except NotFhir as error:  # members of members without end
-                raise Malformed from error
-            change = _change(work, derived, clinic, received_at=clock.rfc3339(opened.now))
-            lock.commit(key, change)
-        return _outcome(work, derived, rejected)
+            return _finish(lock, work, clinic, opened, rejected, language, finish)
+
+    def take_cda(
+        self, opened: OpenCard, body: bytes, *, entry: JournalEntry, language: Language
+    ) -> Outcome:
+        """Take one CDA R2 document. A later version takes the place of what it replaces.
+
+        Raises:
+            Malformed: the body is no CDA document, or not safe to read.
+            ValidationFailed: it does not say whose it is.
+            WrongPatient, Conflict: as `take`.
+        """
+        try:
+            document = cda.read(body)
+        except cda.NotCda as error:
+            raise _malformed(error.code, language) from error
+        person, clinic, key = self._repository.whose(opened)
+        parsed = _parse_cda(document, cda_mapping.set_key(document))
+        if not any(facts.snils or facts.birth_date for facts in parsed.patients):
+            raise ValidationFailed([FieldProblem("recordTarget.patientRole", "missing")])
+        check_patient(parsed, person)
+        with self._repository.lock(opened, entry) as lock:
+            versions = _Versions(self._repository, key, document, lock.head)
+            if versions.is_old():
+                return _refused_whole(parsed, "older_version", language)
+            entries, rejected = _sift(versions.parsed(), language)
+            work = _Work(self._repository, key, [*entries, *versions.retractions(entries)])
+            return _finish(lock, work, clinic, opened, rejected, language, _nothing_more)
+
+
+def _finish(
+    lock: Lock,
+    work: "_Work",
+    clinic: Clinic,
+    opened: OpenCard,
+    rejected: list[dict[str, Any]],
+    language: Language,
+    finish: Finish,
+) -> Outcome:
+    """Derive, write unseen, commit."""
+    work.load(lock.head, lock.number)
+    try:
+        derived = work.derive()
+    except NotFhir as error:  # members of members without end
+        raise _malformed(error.code, language) from error
+    lock.renew()
+    change = _change(work, derived, clinic, received_at=clock.rfc3339(opened.now))
+    outcome = _outcome(work, derived, rejected)
+    lock.commit(work.key, change, finish(outcome, work.key))
+    return outcome
+
+
+class _Versions:
+    """A CDA document among the stored ones: which set it belongs to, and what it replaces."""
+
+    def __init__(
+        self,
+        repository: IntakeRepository,
+        key: DataKey,
+        document: cda.Document,
+        head: records.Head,
+    ) -> None:
+        self._repository, self._key, self._head = repository, key, head
+        self._document = document
+        parents = self._stored(
+            f"DocumentReference|urn:oid:{each.root}|{each.extension or '-'}"
+            for each in document.parents
+        )
+        self._set = cda_mapping.set_key(document)
+        if document.set_id is None and parents:
+            self._set = cda_mapping.set_of(parents[0].entry.resource) or self._set
+        self._before = self._stored([f"DocumentReference|{cda_mapping.SET_SYSTEM}|{self._set}"])
+        self._replaced = {source.digest: source for source in [*self._before, *parents]}
+
+    def is_old(self) -> bool:
+        """Whether a later version of this document is here already (CDA R2, 4.2.3.1)."""
+        stored = (cda_mapping.version_of(source.entry.resource) for source in self._before)
+        return any(version > self._document.version for version in stored)
+
+    def parsed(self) -> Parsed:
+        return _parse_cda(self._document, self._set)
+
+    def retractions(self, entries: Sequence[Entry]) -> list[Entry]:
+        """What a replaced version said and this one does not, taken back."""
+        said = {alias for entry in entries for alias in entry.aliases}
+        made = {
+            alias
+            for source in self._replaced.values()
+            for alias in source.entry.references
+            if alias.startswith(cda_mapping.PREFIX)
+        }
+        found: list[Entry] = []
+        for source in self._stored(sorted(made - said)):
+            old = source.entry
+            resource = cda_mapping.retracted(old.resource)
+            if resource is not None and not said.intersection(old.aliases):
+                index = len(entries) + len(found)
+                entry = Entry(index, old.resource_type, resource, old.aliases, old.references)
+                found.append(entry)
+        return found
+
+    def _stored(self, aliases: Iterable[str]) -> list[Source]:
+        names = self._repository.aliases(self._key, aliases, self._head)
+        found = self._repository.sources(self._key, set(names.values()), self._head)
+        return [found[source_key] for source_key in sorted(found)]
+
+
+def _parse_cda(document: cda.Document, key: str) -> Parsed:
+    return read(cda_mapping.bundle(document, key))
+
+
+def _refused_whole(parsed: Parsed, code: str, language: Language) -> Outcome:
+    """Every entry rejected for one reason."""
+    kinds = {entry.index: entry.resource_type for entry in parsed.entries}
+    rejections = [Rejection(i, code, "", kinds.get(i)) for i in range(parsed.total)]
+    return Outcome(0, 0, 0, 0, [_told(each, language) for each in rejections])
+
+
+def _malformed(code: str, language: Language) -> Malformed:
+    return Malformed([FieldProblem("body", code, message=say(code, language))])
 
 
 def check_patient(parsed: Parsed, person: Person) -> None:
@@ -103,24 +250,40 @@ def check_patient(parsed: Parsed, person: Person) -> None:
     if len(parsed.subjects) > 1 or len({facts.key for facts in parsed.patients}) > 1:
         raise WrongPatient([FieldProblem("subject", "wrong_patient")])
     for facts in parsed.patients:
-        if facts.snils is not None and facts.snils != person.snils:
+        if facts.snils is not None and facts.snils not in person.all_snils:
             raise WrongPatient([FieldProblem("Patient.identifier", "wrong_patient")])
         born = facts.birth_date
         if born is not None and not person.birth_date.isoformat().startswith(born):
             raise WrongPatient([FieldProblem("Patient.birthDate", "wrong_patient")])
 
 
-def _sift(parsed: Parsed) -> tuple[list[Entry], list[Rejection]]:
-    """The entries to take and those to refuse, the ones too large for one item among these."""
+def _sift(parsed: Parsed, language: Language) -> tuple[list[Entry], list[dict[str, Any]]]:
+    """The entries to take, and the rejections as they are told.
+
+    Raises:
+        ValidationFailed: one cannot be taken, and it is all or nothing.
+    """
     taken: list[Entry] = []
     refused = list(parsed.rejections)
     for entry in parsed.entries:
         if len(dumps(entry.resource).encode()) <= _LARGEST:
             taken.append(entry)
         else:
-            message = f"The {entry.resource_type} is larger than {_LARGEST} bytes."
-            refused.append(Rejection(entry.index, "too_large", message, entry.resource_type))
-    return taken, sorted(refused, key=lambda rejection: rejection.index)
+            refused.append(Rejection(entry.index, "too_large", "", entry.resource_type))
+    refused.sort(key=lambda rejection: rejection.index)
+    if parsed.transaction and refused:
+        raise ValidationFailed([_problem(each, language) for each in refused[:_TOLD]])
+    return taken, [_told(each, language) for each in refused]
+
+
+def _told(rejection: Rejection, language: Language) -> dict[str, Any]:
+    message = rejection.say(language)
+    told: dict[str, Any] = {"index": rejection.index, "code": rejection.code, "message": message}
+    if rejection.resource_type is not None:
+        told["resource_type"] = rejection.resource_type
+    if rejection.element is not None:
+        told["element"] = rejection.element
+    return told
 
 
 def _problem(rejection: Rejection, language: Language) -> FieldProblem:
@@ -143,7 +306,7 @@ class _Work:
     entries: dict[str, Entry] = field(default_factory=dict)  # source key -> as it is from now on
     roots: set[str] = field(default_factory=set)  # whose views are derived anew
 
-    def load(self, head: records.Head) -> None:
+    def load(self, head: records.Head, number: int) -> None:
         """Find the keys of all entries, and load what their records are made of.
 
         Anew derived are the records of what was sent; those in which a changed resource is shown;
@@ -156,10 +319,14 @@ class _Work:
             source_key = known or self.key.token("source", entry.aliases[0])
             self.keys[entry.index] = source_key
             self.names.update(dict.fromkeys(entry.aliases, source_key))
-            self.entries[source_key] = entry
+            # Lists keep the order in which things first came, in whichever Bundle.
+            self.entries[source_key] = replace(entry, index=(number << 20) + entry.index)
         sent_keys = set(self.entries)
         referenced = self._referenced(self.sent)
         self._load_sources(sent_keys | referenced, head)
+        for source_key in sent_keys & self.stored.keys():
+            place = self.stored[source_key].entry.index
+            self.entries[source_key] = replace(self.entries[source_key], index=place)
         self.roots = sent_keys | {
             k for k in referenced if k in self.stored and self.stored[k].views
         }
@@ -204,6 +371,7 @@ def _change(work: _Work, derived: Derived, clinic: Clinic, *, received_at: str) 
     for draft in derived.drafts:
         drafts.setdefault(draft.root, {})[draft.section] = draft
     change = Change()
+    document = _document(work.sent)
     sent_keys = set(work.keys.values())
     for source_key in work.roots | sent_keys:
         entry = work.entries.get(source_key)
@@ -211,7 +379,8 @@ def _change(work: _Work, derived: Derived, clinic: Clinic, *, received_at: str) 
             continue
         before = work.stored.get(source_key)
         own = drafts.get(source_key, {})
-        views = _views(work, change, source_key, own, before, clinic.brief, received_at)
+        came = {"clinic": clinic.brief, "received_at": received_at, "document": document}
+        views = _views(work, change, source_key, own, before, came)
         shown_in = set(derived.placed.get(source_key, ()))
         if before is not None:
             shown_in |= set(before.shown_in) - work.roots
@@ -221,6 +390,7 @@ def _change(work: _Work, derived: Derived, clinic: Clinic, *, received_at: str) 
             views=views,
             members=tuple(sorted({m for draft in own.values() for m in draft.members})),
             shown_in=tuple(sorted(shown_in)),
+            links=_links(entry, work.names),
         )
         if before is None or source.differs(before):
             change.sources[source_key] = source
@@ -238,14 +408,35 @@ def _names_hub(alias: str) -> bool:
     return any(alias.startswith((f"{hub}/", f"{hub}|")) or f"/{hub}/" in alias for hub in HUBS)
 
 
+def _links(entry: Entry, names: Mapping[str, str]) -> dict[str, str]:
+    """The source keys that the References of a resource lead to, by their text."""
+    base = references.base_of(entry.aliases, entry.resource_type)
+    links: dict[str, str] = {}
+    for name, reference in references.walk(entry.resource):
+        found = (names[a] for a in references.candidates(name, reference, base) if a in names)
+        source_key = next(found, None)
+        if source_key is not None and isinstance(reference.get("reference"), str):
+            links[reference["reference"]] = source_key
+    return links
+
+
+def _document(sent: Sequence[Entry]) -> dict[str, Any] | None:
+    """The document in which something came, where it came in one."""
+    found = [e.resource for e in sent if e.resource_type == "Composition"]
+    if len(found) != 1:
+        return None
+    (composition,) = found
+    title = readable.clean(composition.get("title")) or readable.text_of(composition.get("type"))
+    return {"title": title, "date": readable.day(composition.get("date"))}
+
+
 def _views(
     work: _Work,
     change: Change,
     source_key: str,
     drafts: dict[records.Section, Draft],
     stored: Source | None,
-    clinic: dict[str, str],
-    received_at: str,
+    came: dict[str, Any],
 ) -> dict[records.Section, View]:
     """The views of one root: drafts that differ get a new version, views without a draft go."""
     before = stored.views if stored else {}
@@ -260,10 +451,9 @@ def _views(
         version = old.version + 1 if old else 1
         body = {
             "record_id": record_id,
-            "clinic": clinic,
-            "received_at": received_at,
+            **came,
             "version": version,
-            **draft.body,
+            **terminology.named(draft.body),
         }
         after[section] = change.show(draft, record_id, version, digest, body)
         if old is not None:

@@ -9,7 +9,10 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from kernel.api import Model, Paging
+from kernel.days import Day
 from kernel.identifiers import PhoneField
+from kernel.notes import NoteField
+from kernel.release import MOST_DAYS
 from kernel.snils import SnilsField
 
 _EARLIEST = date(1880, 1, 1)
@@ -48,6 +51,18 @@ Dialled = Annotated[
 ]
 Url = Annotated[str, Field(max_length=200, pattern=r"^https?://[^\s<>\"]+$")]
 Id = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+def _checked(value: bool) -> bool:
+    if value is not True:
+        raise PydanticCustomError("value", "the document was not looked at")
+    return value
+
+
+# `Literal[True]` would take the number 1 for it.
+Checked = Annotated[
+    bool, Field(strict=True, json_schema_extra={"const": True}), AfterValidator(_checked)
+]
 
 
 def _policy_number(text: str) -> str:
@@ -90,12 +105,19 @@ class Appoint(Model):
     specialty: Annotated[Line, Field(max_length=100)] | None = None
 
 
+class ReleaseRules(Model):
+    """Days for which a kind of result is held until a doctor has seen it; none: not at all."""
+
+    laboratory: Annotated[int, Field(ge=0, le=MOST_DAYS)] = 0
+    diagnostic: Annotated[int, Field(ge=0, le=MOST_DAYS)] = 0
+
+
 class EnterPerson(Model):
     snils: SnilsField
     last_name: Name
     first_name: Name
     middle_name: Name | None = None
-    birth_date: Annotated[date, AfterValidator(_born)]
+    birth_date: Annotated[Day, AfterValidator(_born)]
     sex: Literal["male", "female", "other", "unknown"]
     policy_number: Annotated[str, Field(max_length=40), AfterValidator(_policy_number)] | None = (
         None
@@ -115,7 +137,7 @@ class Attach(Model):
 class PaperConsent(Model):
     document_version: Annotated[str, Field(min_length=1, max_length=32)]
     document_sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
-    signed_on: date
+    signed_on: Day
 
 
 class StartVerification(Model):
@@ -128,4 +150,34 @@ class Verify(Model):
     phone: PhoneField
     code: Annotated[str, Field(min_length=1, max_length=40)]
     snils: SnilsField
-    document_checked: Literal[True]
+    document_checked: Checked
+
+
+class OpenInEmergency(Model):
+    """Who it is, and why it cannot wait; the patient reads the reason."""
+
+    snils: SnilsField
+    birth_date: Day
+    reason: Annotated[NoteField, Field(max_length=1000)]
+
+
+class Merge(Model):
+    """The entry that goes; the one in the path stays."""
+
+    duplicate_patient_id: Id
+
+
+class Death(Model):
+    """The day of the death; null takes back what was noted by mistake."""
+
+    date: Day | None
+
+
+class CasesQuery(Paging):
+    status: Literal["open", "answered"] | None = None
+
+
+class AnswerCase(Model):
+    """What the clinic answers; the patient reads it."""
+
+    text: NoteField

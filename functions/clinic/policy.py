@@ -4,6 +4,7 @@ import unicodedata
 from datetime import date
 
 from kernel.consent_acts import History
+from kernel.errors import Forbidden
 from kernel.identity import AccountId, Actor, ClinicId, PatientId, Role
 from kernel.people import Person
 from kernel.profiles import Profile
@@ -51,6 +52,34 @@ def mismatches(profile: Profile, person: Person, snils: str) -> list[str]:
     if profile.snils and profile.snils != snils:
         wrong.append("snils")
     return wrong
+
+
+def differences(one: Person, other: Person) -> list[str]:
+    """Where two entries of the registry cannot be one person, but for their СНИЛС.
+
+    A patronymic that one entry leaves out, and a sex that is not known, are no difference.
+    """
+    wrong = [
+        name
+        for name in ("last_name", "first_name")
+        if same_name(getattr(one, name)) != same_name(getattr(other, name))
+    ]
+    middle_names = {same_name(p.middle_name) for p in (one, other) if p.middle_name}
+    if len(middle_names) > 1:
+        wrong.append("middle_name")
+    if one.birth_date != other.birth_date:
+        wrong.append("birth_date")
+    if len({one.sex, other.sex} - {"unknown"}) > 1:
+        wrong.append("sex")
+    return wrong
+
+
+def clinic_of(actor: Actor) -> ClinicId:
+    """The clinic for which a registrar acts. Raises Forbidden."""
+    appointment = actor.appointment("registrar")
+    if appointment is None or appointment.clinic_id is None:
+        raise Forbidden
+    return appointment.clinic_id
 
 
 def same_name(name: str | None) -> str:

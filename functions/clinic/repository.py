@@ -4,12 +4,14 @@ Every change is one transaction with its journal entries. A lost condition is to
 None: somebody else was faster, and the service looks again or says so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
-from kernel import accounts, consents, dynamo, hashing, people, staff
+from kernel import accounts, consents, dynamo, hashing, people, release, staff
 from kernel.dynamo import Item, Lookup
+from kernel.emergency import Grant
 from kernel.identity import AccountId, CardId, ClinicId, PatientId
 from kernel.journal import Entry, Journal
 from kernel.people import Person
@@ -30,10 +32,14 @@ class Patient:
     account_id: AccountId | None
     attached_to: ClinicId | None
     relations: dict[ClinicId, Relation]
+    died_on: date | None
+    sealed: bytes
 
     @property
     def cards(self) -> list[tuple[CardId, ClinicId]]:
-        return [(r.card_id, r.clinic_id) for r in self.relations.values() if r.card_id]
+        """All cards, those of the clinic of attachment first."""
+        found = sorted(self.relations.values(), key=lambda relation: not relation.attached)
+        return [(card_id, r.clinic_id) for r in found for card_id in r.cards]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,16 @@ class Registry:
 
     def put_region(self, region: Region) -> None:
         dynamo.put(self._tables.registry, region.to_item())
+
+    def release_days(self, clinic_id: ClinicId) -> dict[str, int]:
+        """For how many days a clinic holds which kind of result."""
+        place = release.lookup(self._tables.registry, clinic_id)
+        days: dict[str, int] = (dynamo.get(place.table, _key(place)) or {}).get("days", {})
+        return days
+
+    def put_release_days(self, clinic_id: ClinicId, days: Mapping[str, int]) -> None:
+        place = release.lookup(self._tables.registry, clinic_id)
+        dynamo.put(place.table, {**_key(place), "days": dict(days)})
 
     def put_clinic(self, clinic: Clinic) -> bool:
         """False if its region is not known."""
@@ -193,23 +209,37 @@ class Registry:
         return self.patient(PatientId(item["patient_id"])) if item else None
 
     def patient(self, patient_id: PatientId) -> Patient | None:
-        """A patient with all that the desk needs to know of them."""
+        """A patient with all that the desk needs to know of them.
+
+        Of somebody who was entered twice it is the one who stays, whichever id is asked for.
+        """
         items = dynamo.query_all(
             self._tables.registry, "pk = :pk", {":pk": f"PATIENT#{patient_id}"}
         )
         by_key = {item["sk"]: item for item in items}
         if "PATIENT" not in by_key:
             return None
+        if "merged_into" in by_key["PATIENT"]:
+            return self.patient(PatientId(by_key["PATIENT"]["merged_into"]))
         relations = [Relation.from_item(i) for i in items if i["sk"].startswith("CLINIC#")]
         attached_to = by_key.get("ATTACHMENT", {}).get("clinic_id")
         account_id = by_key["PATIENT"].get("account_id")
+        died_on = by_key["PATIENT"].get("died_on")
         return Patient(
             patient_id=patient_id,
             person=people.open_item(by_key["PATIENT"], self._keyring.get(people.owner(patient_id))),
             account_id=AccountId(account_id) if account_id else None,
             attached_to=ClinicId(attached_to) if attached_to else None,
             relations={relation.clinic_id: relation for relation in relations},
+            died_on=date.fromisoformat(died_on) if died_on else None,
+            sealed=by_key["PATIENT"]["sealed"],
         )
+
+    def of_card(self, card_id: CardId) -> Patient | None:
+        """Whose card it is."""
+        place = Card.lookup(self._tables.registry, card_id)
+        item = dynamo.get(place.table, _key(place))
+        return self.patient(Card.from_item(item).patient_id) if item else None
 
     def scopes(self, patient_id: PatientId, clinic_id: ClinicId) -> list[Item | None]:
         """The two items that say whether a clinic is covered by a consent."""
@@ -268,19 +298,24 @@ class Registry:
         entries: Sequence[Entry],
     ) -> bool:
         """Detach a patient from a clinic; False if they are not attached there any more."""
-        actions = [
+        actions = self._detachment(patient.patient_id, clinic_id, at=at, by=by)
+        return self._try(actions, entries, None)
+
+    def _detachment(
+        self, patient_id: PatientId, clinic_id: ClinicId, *, at: str, by: AccountId
+    ) -> list[dict[str, Any]]:
+        return [
             {
                 "Update": dynamo.update_request(
                     self._tables.registry,
-                    _attachment_key(patient.patient_id),
+                    _attachment_key(patient_id),
                     "SET changed_at = :at, changed_by = :by REMOVE clinic_id",
                     {":at": at, ":by": by, ":before": clinic_id},
                     condition="clinic_id = :before",
                 )
             },
-            self._unrelate(patient.patient_id, clinic_id),
+            self._unrelate(patient_id, clinic_id),
         ]
-        return self._try(actions, entries, None)
 
     def activate(self, card: Card, entry: Entry) -> bool:
         """Make a card with a data key of its own; False if there is one, or no attachment."""
@@ -341,12 +376,86 @@ class Registry:
                     _key(place),
                     "SET account_id = :account",
                     {":account": account_id},
-                    condition="attribute_exists(pk) AND attribute_not_exists(account_id)",
+                    condition="attribute_exists(pk) AND attribute_not_exists(account_id)"
+                    " AND attribute_not_exists(merged_into) AND attribute_not_exists(died_on)",
                 )
             },
             *identity,
         ]
         return self._try(actions, entries, None)
+
+    def connected(self, patient: Patient) -> set[ClinicId]:
+        """The patient's clinics that are connected, in a region that is."""
+        relations = patient.relations.values()
+        places = {r.region: Region.lookup(self._tables.registry, r.region) for r in relations}
+        found = dynamo.batch_get(places.values())
+        regions = {code for code, p in places.items() if p in found and found[p]["connected"]}
+        clinics = self.clinics(patient.relations)
+        return {
+            r.clinic_id
+            for r in relations
+            if r.region in regions and r.clinic_id in clinics and clinics[r.clinic_id].connected
+        }
+
+    def open_in_emergency(
+        self, grants: Sequence[Grant], entries: Sequence[Entry], notice: dict[str, Any]
+    ) -> None:
+        """Let a clinician read cards, with their journals and the notice to the patient."""
+        dynamo.transact(
+            *({"Put": dynamo.put_request(self._tables.consents, g.to_item())} for g in grants),
+            *(self._journal.in_transaction(entry) for entry in entries),
+            notice,
+        )
+
+    def note_death(
+        self,
+        patient: Patient,
+        died_on: date | None,
+        *,
+        at: str,
+        by: AccountId,
+        entries: Sequence[Entry],
+    ) -> bool:
+        """Note the day of a death, or take it back (None); False if it changed meanwhile.
+
+        The attachment ends and the account is closed; taken back, the account opens again.
+        """
+        place = people.lookup(self._tables.registry, patient.patient_id)
+        update, values = "SET death_noted_at = :at, death_noted_by = :by", {":at": at, ":by": by}
+        if died_on:
+            update, values[":day"] = f"{update}, died_on = :day", died_on.isoformat()
+        else:
+            update += " REMOVE died_on"
+        condition = "attribute_not_exists(died_on)"
+        if patient.died_on:
+            condition, values[":before"] = "died_on = :before", patient.died_on.isoformat()
+        condition += " AND attribute_not_exists(merged_into)"
+        request = dynamo.update_request(
+            place.table, _key(place), update, values, condition=condition
+        )
+        actions = [{"Update": request}]
+        if died_on and patient.attached_to:
+            actions += self._detachment(patient.patient_id, patient.attached_to, at=at, by=by)
+        if patient.account_id and (died_on is None) != (patient.died_on is None):
+            actions += self._account_closed(patient.account_id, died_on is not None)
+        return self._try(actions, entries, None)
+
+    def _account_closed(self, account_id: AccountId, closed: bool) -> list[dict[str, Any]]:
+        """Close an account because of a death, or open it again; one closed otherwise stays so."""
+        state = self.account_state(account_id)
+        disabled = bool(state and state.get("disabled"))
+        for_death = disabled and state is not None and state.get("disabled_because") == "death"
+        if state is None or (disabled if closed else not for_death):
+            return []
+        place = accounts.state_lookup(self._tables.accounts, account_id)
+        update, values = "REMOVE disabled, disabled_because", None
+        if closed:
+            update = "SET disabled = :yes, disabled_because = :death"
+            values = {":yes": True, ":death": "death"}
+        request = dynamo.update_request(
+            place.table, _key(place), update, values, condition="attribute_exists(pk)"
+        )
+        return [{"Update": request}]
 
     def _try(
         self,
@@ -393,8 +502,12 @@ class Registry:
         }
 
     def _snils_key(self, snils: str) -> dict[str, str]:
-        digest = hashing.lookup_hash(self._lookup_key, "snils", snils)
-        return {"pk": f"SNILS#{digest}", "sk": "SNILS"}
+        return snils_key(self._lookup_key, snils)
+
+
+def snils_key(lookup_key: str, snils: str) -> dict[str, str]:
+    """Where a СНИЛС finds its patient."""
+    return {"pk": f"SNILS#{hashing.lookup_hash(lookup_key, 'snils', snils)}", "sk": "SNILS"}
 
 
 def _key(place: Lookup) -> dict[str, str]:
@@ -407,3 +520,15 @@ def _attachment_key(patient_id: PatientId) -> dict[str, str]:
 
 def _new(table: str, item: dict[str, Any]) -> dict[str, Any]:
     return {"Put": dynamo.put_request(table, item, "attribute_not_exists(pk)")}
+
+
+def person_shown(person: Person) -> dict[str, Any]:
+    """How staff see a person."""
+    return {
+        "last_name": person.last_name,
+        "first_name": person.first_name,
+        "middle_name": person.middle_name,
+        "birth_date": person.birth_date.isoformat(),
+        "sex": person.sex,
+        "snils": person.masked_snils,
+    }

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from kernel.api import Model
+from kernel.notes import NoteField
 
 
 class GiveConsent(Model):
@@ -11,3 +12,9 @@ class GiveConsent(Model):
     document_version: str = Field(min_length=1, max_length=32)
     document_sha256: str = Field(pattern=r"^[0-9a-fA-F]{64}$")
     clinic_id: str | None = Field(None, min_length=1, max_length=64)
+
+
+class Contest(Model):
+    """What the patient asks of the clinic, in their own words."""
+
+    text: NoteField

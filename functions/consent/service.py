@@ -1,14 +1,18 @@
 """What a patient does with their consents, and what they see of their card's journal."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from consent import fhir
 from consent.models import GiveConsent
 from consent.repository import JournalReader
 from kernel import consents
 from kernel.consent_acts import Act, Consent, ConsentActs, Gift, History
 from kernel.errors import AccessStepFailed
+from kernel.fhir import Resource
 from kernel.identity import AccountId, Actor, CardId, ClinicId, PatientId
+from kernel.notes import Notes, reason_place
 from kernel.texts import Language
 
 
@@ -85,8 +89,17 @@ def consent_page(
     return [c.answer(found.status(c, now)) for c in shown], position
 
 
+def consents_as_fhir(actor: Actor, shown: Sequence[dict[str, Any]]) -> list[Resource]:
+    """Consents in the form of the contract as Consent resources."""
+    return [fhir.consent(each, _patient(actor)) for each in shown]
+
+
 def journal_page(
-    card_id: CardId, before: dict[str, Any] | None, limit: int, reader: JournalReader
+    card_id: CardId,
+    before: dict[str, Any] | None,
+    limit: int,
+    reader: JournalReader,
+    notes: Notes,
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """What was done with a card, the newest first."""
     items, last = reader.page(card_id, before["before"] if before else None, limit)
@@ -113,8 +126,12 @@ def journal_page(
                 },
                 "action": item["action"],
                 "section": item["section"],
-                "reason": item["purpose"],
+                "reason": notes.open(
+                    card_id, reason_place(card_id, item["entry_id"]), item.get("note")
+                )
+                or item["purpose"],
                 "emergency": bool(item.get("emergency")),
+                "hidden_shown": bool(item.get("hidden_shown")),
                 "outcome": item["outcome"],
             }
         )

@@ -21,7 +21,8 @@ class Extract(BaseModel):
     sha256: str | None = None
     verification_code: str | None = None
     expires_at: AwareDatetime | None = None
-    error: str | None = None
+    error: Literal["card_closed", "not_made"] | None = None
+    error_message: str | None = None
 
 
 class ExtractList(BaseModel):

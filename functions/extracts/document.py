@@ -65,11 +65,17 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Omitted:
-    """How many records of this kind and period stay out of the paper, and why."""
+    """How many records of this kind and period stay out of the paper, and why.
+
+    `retracted`: named in the order, and taken back by the clinic before the paper was made;
+    `beyond`: more than one paper may hold.
+    """
 
     withheld: int = 0
     pending: int = 0
     hidden: int = 0
+    retracted: int = 0
+    beyond: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,23 @@
 
 from dataclasses import dataclass
 
+from extracts import check_page
 from extracts.models import CheckFile, OrderExtract
-from extracts.repository import ExtractsRepository
+from extracts.repository import ExtractsRepository, OrderKey
 from extracts.service import Extracts
 from kernel import settings
 from kernel.access import Action
-from kernel.api import Answer, App, CardWrite, Paging, Public, Request, SignedIn
+from kernel.api import (
+    JSON,
+    Answer,
+    App,
+    CardWrite,
+    Paging,
+    Public,
+    Request,
+    SignedIn,
+    acceptable,
+)
 from kernel.cursors import Cursors
 from kernel.errors import (
     AccessStepFailed,
@@ -75,7 +86,10 @@ _OWN = SignedIn(verified=True)
 )
 def order(request: Request) -> Answer:
     """Order an extract: named records, or a period of at most 12 months."""
-    made = _extracts.order(request.actor, request.card, request.body, request.entry)
+    given = request.headers.get("idempotency-key")
+    card = request.card
+    key = OrderKey.of(given, request.raw, card.card.card_id, request.now) if given else None
+    made = _extracts.order(request.actor, card, request.body, request.entry, key, request.language)
     return Answer(made, headers={"Location": f"/v1/extracts/{made['extract_id']}"})
 
 
@@ -89,9 +103,8 @@ def order(request: Request) -> Answer:
 )
 def listing(request: Request) -> Answer:
     """My extracts, newest first."""
-    page = request.query
     answer = _extracts.listing(
-        _patient(request), page.limit, page.cursor, request.binding(), request.now
+        _patient(request), request.query, request.binding(), request.now, request.language
     )
     return Answer(answer)
 
@@ -99,7 +112,9 @@ def listing(request: Request) -> Answer:
 @app.route("GET", "/v1/extracts/{extract_id}", access=_OWN, answer="Extract", errors=(NotFound,))
 def one(request: Request) -> Answer:
     """How far an extract is."""
-    return Answer(_extracts.one(_patient(request), _extract(request), request.now))
+    return Answer(
+        _extracts.one(_patient(request), _extract(request), request.now, request.language)
+    )
 
 
 @app.route(
@@ -130,8 +145,17 @@ def delete(request: Request) -> Answer:
     errors=(NotFound,),
 )
 def verify_code(request: Request) -> Answer:
-    """Is the paper with this code genuine? Says nothing about the patient."""
-    return Answer(_extracts.verify_code(request.path["verification_code"], request.now))
+    """Is the paper with this code genuine? Says nothing about the patient. In a browser: a page."""
+    code = request.path["verification_code"]
+    wanted = acceptable(request.headers.get("accept"), (JSON, check_page.MEDIA))
+    if wanted == JSON:
+        return Answer(_extracts.verify_code(code, request.now))
+    headers, media = check_page.HEADERS, check_page.MEDIA
+    try:
+        found = _extracts.verify_code(code, request.now)
+    except NotFound:
+        return Answer(check_page.page(None, request.language), 404, headers, media)
+    return Answer(check_page.page(found, request.language), 200, headers, media)
 
 
 @app.route(

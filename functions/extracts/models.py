@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kernel.api import Model
+from kernel.days import Day
 from kernel.identity import RecordId
 from kernel.records import Section
 
@@ -30,8 +31,8 @@ class OrderExtract(Model):
         ]
         | None
     ) = None
-    from_: Annotated[date | None, Field(alias="from")] = None
-    to: date | None = None
+    from_: Annotated[Day | None, Field(alias="from")] = None
+    to: Day | None = None
 
 
 class CheckFile(Model):

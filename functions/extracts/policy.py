@@ -37,13 +37,13 @@ def wanted(order: OrderExtract) -> Wanted:
         raise ValidationFailed([FieldProblem(field, "missing")])
     if order.from_ > order.to:
         raise ValidationFailed([FieldProblem("from", "period")])
-    if order.to >= _a_year_after(order.from_):
+    if order.to > _a_year_after(order.from_):
         raise ExtractTooBroad([FieldProblem("to", "too_large")])
     return Wanted(order.kind, order.language, start=order.from_, end=order.to)
 
 
 def _a_year_after(day: date) -> date:
-    """The first day that is more than 12 months from `day`, the whole of both days counted."""
+    """The same day of the next year: 12 months, as people count them."""
     if day.year == date.max.year:
         return date.max
     try:

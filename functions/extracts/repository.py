@@ -1,22 +1,51 @@
 """Extracts at rest: orders, their progress, their files."""
 
-import json
+import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from urllib.parse import quote
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from kernel import aws, dynamo, extracts, records
+from extracts import queue
+from kernel import aws, clock, dynamo, extracts, records
 from kernel.dynamo import Item
-from kernel.errors import NotFound, Unavailable
+from kernel.errors import IdempotencyMismatch, NotFound, Unavailable
 from kernel.identity import CardId, ExtractId, PatientId, RecordId
 from kernel.journal import Entry, Journal
 from kernel.records import Head, Section
 
 LINK_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """An `Idempotency-Key`, kept in the order's own transaction: it holds even if the process ends
+    before `kernel.idempotency` kept the answer. `order` is a hash of what was asked for."""
+
+    digest: str
+    order: str
+    until: int
+
+    @classmethod
+    def of(cls, key: str, body: bytes, card_id: CardId, now: datetime) -> "OrderKey":
+        return cls(
+            digest=hashlib.sha256(key.encode()).hexdigest(),
+            order=hashlib.sha256(card_id.encode() + b"|" + body).hexdigest(),
+            until=clock.epoch(now + timedelta(hours=24)),
+        )
+
+    def place(self, item: Item) -> dict[str, str]:
+        return {"pk": item["pk"], "sk": f"ORDERED#{self.digest}"}
+
+    def item(self, ordered: Item) -> Item:
+        return {
+            **self.place(ordered),
+            "extract_id": ordered["extract_id"],
+            "order": self.order,
+            "expires_at": self.until,
+        }
 
 
 class ExtractsRepository:
@@ -35,9 +64,14 @@ class ExtractsRepository:
         return Head.lookup(self._records, card_id)
 
     def missing(
-        self, card_id: CardId, head: Head, section: Section, record_ids: Sequence[RecordId]
+        self,
+        card_id: CardId,
+        head: Head,
+        section: Section,
+        record_ids: Sequence[RecordId],
+        now: datetime,
     ) -> list[int]:
-        """Which of the named records (their places) are not in this section of this card."""
+        """Which of the named records (their places) this section does not show its patient."""
         pk = records.partition(card_id, section)
 
         def known(record_id: RecordId) -> bool:
@@ -47,7 +81,7 @@ class ExtractsRepository:
                 {":pk": pk, ":id": record_id},
                 index="by_record",
             )
-            return any(head.shows(version) for version in versions)
+            return any(_shows(head, version, now) for version in versions)
 
         found = self._pool.map(known, record_ids)
         return [place for place, there in enumerate(found) if not there]
@@ -61,6 +95,7 @@ class ExtractsRepository:
         end: date | None,
         *,
         enough: int,
+        now: datetime,
     ) -> int:
         """How many records a period holds, counted no further than `enough`."""
         pk = records.partition(card_id, section)
@@ -73,33 +108,55 @@ class ExtractsRepository:
                 {":pk": pk, ":first": first, ":last": last},
                 start=position,
             )
-            shown = (v for v in page.items if head.shows(v) and records.within(v, start, end))
+            visible = (v for v in page.items if _shows(head, v, now))
+            shown = (v for v in visible if records.within(v, start, end))
             total += sum(1 for _ in shown)
             position = page.next_key
             if position is None:
                 break
         return total
 
-    def order(self, item: dict[str, Any], entry: Entry, journal: Journal) -> None:
-        """Keep the order together with its journal entry, then queue it.
+    def order(self, item: Item, key: OrderKey | None, entry: Entry, journal: Journal) -> Item:
+        """Keep the order together with its journal entry, then queue it; the extract as it stands.
+
+        With a key that ordered an extract before, that one is given, and nothing is done. An order
+        that cannot be queued now is queued by the sweeper.
 
         Raises:
-            Unavailable: it could not be queued; the order is marked as failed.
+            IdempotencyMismatch: the key ordered something else.
         """
-        put = dynamo.put_request(self._extracts, item, "attribute_not_exists(pk)")
-        dynamo.transact({"Put": put}, journal.in_transaction(entry))
-        body = {"patient_id": item["patient_id"], "extract_id": item["extract_id"]}
+        puts = [item] if key is None else [item, key.item(item)]
+        actions = [
+            {
+                "Put": dynamo.put_request(
+                    self._extracts,
+                    each,
+                    "attribute_not_exists(pk) OR expires_at <= :now",
+                    {":now": clock.epoch(entry.at)},
+                )
+            }
+            for each in puts
+        ]
         try:
-            aws.sqs().send_message(QueueUrl=self._queue_url, MessageBody=json.dumps(body))
-        except (ClientError, BotoCoreError) as error:
-            dynamo.update(
-                self._extracts,
-                extracts.key(PatientId(item["patient_id"]), ExtractId(item["extract_id"])),
-                "SET #status = :failed, #error = :error",
-                {":failed": "failed", ":error": "not_queued"},
-                names={"#status": "status", "#error": "error"},
-            )
-            raise Unavailable from error
+            dynamo.transact(*actions, journal.in_transaction(entry))
+        except dynamo.ConditionFailed:
+            # The key was used, or this is our own write, repeated after a lost answer.
+            item = self._ordered(item, key)
+        if item["status"] == "pending":
+            # The order stands: where this fails, its message comes later.
+            with suppress(Unavailable):
+                queue.send(self._queue_url, item)
+        return item
+
+    def _ordered(self, item: Item, key: OrderKey | None) -> Item:
+        if key is None:
+            return self.get(PatientId(item["patient_id"]), ExtractId(item["extract_id"]))
+        kept = dynamo.get(self._extracts, key.place(item))
+        if kept is None:
+            raise Unavailable  # it ended between the two calls
+        if kept["order"] != key.order:
+            raise IdempotencyMismatch
+        return self.get(PatientId(item["patient_id"]), ExtractId(kept["extract_id"]))
 
     def get(self, patient_id: PatientId, extract_id: ExtractId) -> Item:
         """One extract of a patient. Raises NotFound."""
@@ -123,14 +180,14 @@ class ExtractsRepository:
         )
         return page.items, page.next_key["sk"] if page.next_key else None
 
-    def link(self, extract_id: ExtractId, file_name: str) -> str:
+    def link(self, item: Item, file_name: str) -> str:
         """A link to the file that lives for five minutes. `file_name` names no person."""
         disposition = f"attachment; filename=\"extract.pdf\"; filename*=UTF-8''{quote(file_name)}"
         return aws.s3().generate_presigned_url(
             "get_object",
             Params={
                 "Bucket": self._bucket,
-                "Key": extracts.object_key(extract_id),
+                "Key": item["file"],
                 "ResponseContentDisposition": disposition,
                 "ResponseContentType": "application/pdf",
                 "ResponseCacheControl": "no-store",
@@ -150,3 +207,7 @@ class ExtractsRepository:
             return None
         patient_id, extract_id = pointer["patient_id"], pointer["extract_id"]
         return dynamo.get(self._extracts, extracts.key(patient_id, extract_id))
+
+
+def _shows(head: Head, version: Item, now: datetime) -> bool:
+    return head.shows(version) and records.why_left_out(version, now) is None

@@ -5,11 +5,12 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from extracts import policy
+from extracts import policy, queue
 from extracts.models import OrderExtract, Wanted
-from extracts.repository import LINK_SECONDS, ExtractsRepository
+from extracts.repository import LINK_SECONDS, ExtractsRepository, OrderKey
 from kernel import clock, extracts, ids
 from kernel.access import Action
+from kernel.api import Paging
 from kernel.cursors import Cursors
 from kernel.dynamo import Item
 from kernel.errors import ExtractTooBroad, FieldProblem, NotFound, NotReady, ValidationFailed
@@ -18,6 +19,7 @@ from kernel.gate import Attempt, Gate, OpenCard
 from kernel.identity import Actor, CardId, Claims, ExtractId, PatientId
 from kernel.journal import Entry
 from kernel.records import Head
+from kernel.texts import Language
 
 _FILE_NAMES = {"ru": "Выписка {day}.pdf", "en": "Extract {day}.pdf"}
 
@@ -34,11 +36,18 @@ class Extracts:
         self._cursors = cursors
 
     def order(
-        self, actor: Actor, opened: OpenCard, order: OrderExtract, entry: Entry
+        self,
+        actor: Actor,
+        opened: OpenCard,
+        order: OrderExtract,
+        entry: Entry,
+        key: OrderKey | None,
+        language: Language,
     ) -> dict[str, Any]:
-        """Order an extract of an open card; the worker makes it.
+        """Order an extract of an open card; the worker makes it. The same key orders one.
 
         Raises:
+            IdempotencyMismatch
             ValidationFailed: the order contradicts itself, or names a record that is not there.
             ExtractTooBroad
             Unavailable
@@ -62,26 +71,34 @@ class Extracts:
             "progress": 0,
             "created_at": clock.rfc3339(opened.now),
             "verification_code": _verification_code(),
+            **extracts.due(extract_id, opened.now + queue.FIRST_AFTER),
         }
-        self._repository.order(item, entry, self._gate.journal)
-        return extracts.answer(item, opened.now)
+        ordered = self._repository.order(item, key, entry, self._gate.journal)
+        return extracts.answer(ordered, opened.now, language)
 
     def listing(
-        self, patient_id: PatientId, limit: int, cursor: str | None, binding: str, now: datetime
+        self,
+        patient_id: PatientId,
+        page: Paging,
+        binding: str,
+        now: datetime,
+        language: Language,
     ) -> dict[str, Any]:
         """A page of one's extracts, newest first. Raises CursorInvalid."""
-        position = self._cursors.read(cursor, binding)
+        position = self._cursors.read(page.cursor, binding)
         items, after = self._repository.page(
-            patient_id, limit, position["sk"] if position else None
+            patient_id, page.limit, position["sk"] if position else None
         )
         return {
-            "items": [extracts.answer(item, now) for item in items],
+            "items": [extracts.answer(item, now, language) for item in items],
             "next_cursor": self._cursors.make({"sk": after} if after else None, binding),
         }
 
-    def one(self, patient_id: PatientId, extract_id: ExtractId, now: datetime) -> dict[str, Any]:
+    def one(
+        self, patient_id: PatientId, extract_id: ExtractId, now: datetime, language: Language
+    ) -> dict[str, Any]:
         """How far an extract is. Raises NotFound."""
-        return extracts.answer(self._repository.get(patient_id, extract_id), now)
+        return extracts.answer(self._repository.get(patient_id, extract_id), now, language)
 
     def link(
         self, claims: Claims, patient_id: PatientId, extract_id: ExtractId, now: datetime
@@ -94,16 +111,16 @@ class Extracts:
             AccessStepFailed: the card is closed.
         """
         item = self._repository.get(patient_id, extract_id)
+        status = extracts.status(item, now)
+        if status not in ("pending", "ready"):
+            raise NotFound
         attempt = Attempt(claims, Action.EXTRACT_OWN, "extracts", now)
         _, _, entry = self._gate.enter(attempt, CardId(item["card_id"]))
-        status = extracts.status(item, now)
         if status == "pending":
             raise NotReady
-        if status != "ready":
-            raise NotFound
         self._gate.journal.write(entry)
         name = _FILE_NAMES[item["language"]].format(day=item["created_at"][:10])
-        return {"url": self._repository.link(extract_id, name), "expires_in": LINK_SECONDS}
+        return {"url": self._repository.link(item, name), "expires_in": LINK_SECONDS}
 
     def delete(
         self, actor: Actor, patient_id: PatientId, extract_id: ExtractId, now: datetime
@@ -133,7 +150,9 @@ class Extracts:
         card_id = opened.card.card_id
         head = Head.from_item(opened.items.get(self._repository.head_lookup(card_id)))
         if wanted.record_ids:
-            missing = self._repository.missing(card_id, head, wanted.section, wanted.record_ids)
+            missing = self._repository.missing(
+                card_id, head, wanted.section, wanted.record_ids, opened.now
+            )
             if missing:
                 raise ValidationFailed(
                     [FieldProblem(f"record_ids.{place}", "value") for place in missing]
@@ -141,7 +160,13 @@ class Extracts:
         elif wanted.start:
             most = policy.MOST_RECORDS
             held = self._repository.count(
-                card_id, head, wanted.section, wanted.start, wanted.end, enough=most + 1
+                card_id,
+                head,
+                wanted.section,
+                wanted.start,
+                wanted.end,
+                enough=most + 1,
+                now=opened.now,
             )
             if held > most:
                 raise ExtractTooBroad([FieldProblem("to", "too_many", {"max_length": most})])

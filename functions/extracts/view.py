@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -80,6 +81,8 @@ def _omitted(document: ExtractDocument, said: Words) -> str:
         "withheld": document.omitted.withheld,
         "pending": document.omitted.pending,
         "hidden": document.omitted.hidden,
+        "retracted": document.omitted.retracted,
+        "beyond": document.omitted.beyond,
     }
     parts = [f"{said.omitted(why)}{NO_BREAK}{count}" for why, count in counts.items() if count]
     if parts:
@@ -199,7 +202,7 @@ def _observation(observation: Mapping[str, Any], said: Words) -> View:
     return {
         "name": observation.get("name") or observation.get("code") or said.label("none"),
         "value": said.value(value),
-        "numeric": isinstance(value, int | float),
+        "numeric": isinstance(value, int | float | Decimal),
         "unit": said.term("units", observation.get("unit")),
         "reference": said.reference_range(observation.get("reference_range")),
         "flag": flag or "",

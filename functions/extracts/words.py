@@ -39,6 +39,10 @@ class Words:
     def omitted(self, why: str) -> str:
         return str(self._texts["omitted"][why])
 
+    def check(self, name: str) -> str:
+        """A text of the check page."""
+        return str(self._texts["check"][name])
+
     def term(self, table: str, code: object) -> str:
         """The plain word for a code of `table` (sex, flags, criticality, systems, units)."""
         given = "" if code is None else str(code)
@@ -81,13 +85,19 @@ class Words:
     def period(self, start: object, end: object) -> str:
         return f"{self.date(start)}{NO_BREAK}– {self.date(end)}"
 
-    def number(self, value: float) -> str:
-        """A number as a person writes it: at most four decimals, a comma in Russian."""
+    def number(self, value: float | Decimal) -> str:
+        """A number as a person writes it: at most four decimals, a comma in Russian.
+
+        A Decimal keeps the zeros that the laboratory wrote: 5.60 says more than 5.6.
+        """
         if isinstance(value, int):
             return str(value).replace("-", "−")
+        if isinstance(value, Decimal) and -4 <= value.as_tuple().exponent <= 0:  # type: ignore[operator]
+            given = f"{value:f}".replace("-", "−")
+            return given.replace(".", ",") if self.language == "ru" else given
         if not math.isfinite(value):
             return "—"
-        exact = Decimal(repr(value))
+        exact = value if isinstance(value, Decimal) else Decimal(repr(value))
         if 0 < abs(exact) < Decimal("0.001"):
             shown = f"{float(f'{exact:.3g}'):.12f}"
         else:
@@ -99,7 +109,7 @@ class Words:
         """An observation's value: a number, a text as it came, or a dash."""
         if isinstance(value, bool):
             return {"ru": ("нет", "да"), "en": ("no", "yes")}[self.language][value]
-        if isinstance(value, int | float):
+        if isinstance(value, int | float | Decimal):
             return self.number(value)
         text = "" if value is None else str(value).strip()
         return text or self.label("none")

@@ -2,7 +2,8 @@
 
 The patient's card opens when all six steps are true, in the order in which the contract lists
 them; the first that fails names the refusal. A clinician needs a relation between the patient and
-their clinic; without one every card is refused alike, whether it exists or not.
+their clinic; without one every card is refused alike, whether it exists or not. Emergency access
+takes the place of relation and consent, for reading alone.
 """
 
 from dataclasses import dataclass
@@ -41,12 +42,19 @@ class Action(StrEnum):
     READ_OWN = "read_own"
     EXTRACT_OWN = "extract_own"
     JOURNAL_OWN = "journal_own"
+    CONTEST_OWN = "contest_own"
+    HIDE_OWN = "hide_own"
     READ_AS_CLINICIAN = "read_as_clinician"
     WRITE_AS_CLINICIAN = "write_as_clinician"
 
     @property
     def own(self) -> bool:
-        return self in (Action.READ_OWN, Action.EXTRACT_OWN, Action.JOURNAL_OWN)
+        return self not in (Action.READ_AS_CLINICIAN, Action.WRITE_AS_CLINICIAN)
+
+    @property
+    def open_while_closed(self) -> bool:
+        """What a patient may do with their card's journal whatever step is missing."""
+        return self in (Action.JOURNAL_OWN, Action.CONTEST_OWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +73,15 @@ class CardFacts:
     """A card that exists, and the facts that decide on it.
 
     `treated_at` is the clinic of the asking clinician if the patient is attached there or was
-    treated there, else None.
+    treated there, else None; `emergency_at` the one for which they opened this very card in an
+    emergency, while that lasts.
     """
 
     patient_id: PatientId
     clinic_id: ClinicId
     facts: ClinicFacts
     treated_at: ClinicId | None = None
+    emergency_at: ClinicId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +137,27 @@ def _own(actor: Actor, action: Action, card: CardFacts | None) -> Decision:
         return Decision(AccessStepFailed(CODES[Step.ACCOUNT_VERIFIED]), "none")
     if card is None or actor.patient_id is None or card.patient_id != actor.patient_id:
         return Decision(NotFound(), "none")
-    if action is Action.JOURNAL_OWN:
-        return Decision(None, "patient")  # one's own journal stays readable while it is closed
+    if action.open_while_closed:
+        return Decision(None, "patient")
     failed = next((step for step in steps(actor.level, card.facts) if not step.ok), None)
     return Decision(AccessStepFailed(failed.code) if failed else None, "patient")
 
 
 def _clinician(actor: Actor, action: Action, card: CardFacts | None) -> Decision:
     appointment = actor.appointment("clinician")
+    emergency = (
+        action is Action.READ_AS_CLINICIAN
+        and card is not None
+        and appointment is not None
+        and card.emergency_at == appointment.clinic_id
+    )
     if (
         appointment is None
         or card is None
         or appointment.clinic_id is None
-        or card.treated_at != appointment.clinic_id
+        or (card.treated_at != appointment.clinic_id and not emergency)
+        # Opened in an emergency for another clinic, where they work no more: nothing of it stays.
+        or card.emergency_at not in (None, appointment.clinic_id)
         # A clinic writes into the card that it keeps itself, and into no other.
         or (action is Action.WRITE_AS_CLINICIAN and card.clinic_id != appointment.clinic_id)
     ):
@@ -152,7 +170,7 @@ def _clinician(actor: Actor, action: Action, card: CardFacts | None) -> Decision
     ):
         if not ok:
             return Decision(AccessStepFailed(code), "clinician")
-    if action is Action.READ_AS_CLINICIAN and facts.consent != "given":
+    if action is Action.READ_AS_CLINICIAN and facts.consent != "given" and not emergency:
         code = "consent_outdated" if facts.consent == "outdated" else CODES[Step.CONSENT_GIVEN]
         return Decision(AccessStepFailed(code), "clinician")
     return Decision(None, "clinician")

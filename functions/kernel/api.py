@@ -8,6 +8,7 @@ not in the route.
 import base64
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from kernel import body as body_guard
 from kernel import clock, errors, log, texts
@@ -40,11 +42,18 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+def _plain_number(value: object) -> object:
+    # pydantic also reads `1_0`, `+1` and `1.0` as numbers.
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,9}", value):
+        raise PydanticCustomError("int_type", "not a number")
+    return value
+
+
 class Paging(Model):
     """What every list takes."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str, Field(max_length=2048)] | None = None
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_plain_number)] = 20
+    cursor: str | None = None
 
 
 # --- who may use a route -----------------------------------------------------------------------
@@ -185,6 +194,7 @@ class Route:
     etag: bool
     cache: str
     extra_headers: tuple[str, ...]
+    larger: str | None
 
 
 # --- errors ------------------------------------------------------------------------------------
@@ -236,13 +246,17 @@ def problem(error: MedkartaError, language: Language, request_id: str) -> Answer
     if isinstance(error, errors.Limited | errors.Unavailable):
         values["retry_after"] = document["retry_after"] = error.retry_after
         headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, errors.Invalid) and error.problems:
+    if isinstance(error, errors.Invalid | errors.Malformed) and error.problems:
         document["errors"] = [_field(each, language) for each in error.problems]
     if isinstance(error, errors.AccessStepFailed) and error.support:
         document["support"] = dict(error.support)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     document["detail"] = texts.text(language, f"problem.{error.code}.detail", **values)
+    if isinstance(error, errors.BodyTooLarge) and error.instead:
+        document["detail"] = texts.text(
+            language, "problem.body_too_large.instead", route=error.instead
+        )
     return Answer(document, status, headers, PROBLEM_JSON)
 
 
@@ -349,6 +363,7 @@ class App:
         idempotent: bool = False,
         cache: str = "no-store",
         headers: tuple[str, ...] = (),
+        larger: str | None = None,
     ) -> Callable[[RouteFunction], RouteFunction]:
         """Register a route.
 
@@ -363,6 +378,7 @@ class App:
             idempotent: takes `Idempotency-Key`.
             cache: `Cache-Control` of a good answer.
             headers: request headers of its own, for OpenAPI.
+            larger: the route that takes what is above `limit`, for the refusal to name.
         """
         if not isinstance(access, Public | SignedIn | Staff | CardRead | CardWrite):
             raise TypeError(f"{method} {path} does not say who may use it")
@@ -397,6 +413,7 @@ class App:
                 etag=method == "GET" and isinstance(access, CardRead),
                 cache=cache,
                 extra_headers=headers,
+                larger=larger,
             )
             return function
 
@@ -509,12 +526,19 @@ class App:
     def _read_input(self, route: Route, event: Mapping[str, Any], request: Request) -> None:
         request.query = _query(route.query, event)
         if route.method in ("POST", "PUT"):
-            request.raw = body_guard.raw(event, route.limit)
+            try:
+                request.raw = body_guard.raw(event, route.limit)
+            except errors.BodyTooLarge as error:
+                raise errors.BodyTooLarge(route.larger) from error
             if route.body and not request.raw and not _required(route.body):
                 request.body = route.body()  # nothing has to be said, and nothing was
                 return
             if route.body is not None or request.raw:
                 body_guard.require_media(request.headers.get("content-type"), route.media)
+            takes_nothing = route.body is None and request.raw and route.media == (JSON,)
+            # Whatever is said in vain was meant to be heard.
+            if takes_nothing and body_guard.parse_json(request.raw) not in (None, {}):
+                raise errors.ValidationFailed([FieldProblem("body", "extra_forbidden")])
         if route.body is not None:
             body_guard.parse_json(request.raw)
             try:

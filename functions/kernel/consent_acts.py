@@ -30,7 +30,7 @@ _TRIES = 4
 class Consent:
     """One consent as it was given; `clinic_id` None stands for every clinic of the patient.
 
-    `closed` are the clinics that its withdrawal closed, until their extracts are gone.
+    `closed` are the clinics that its withdrawal closed, until extracts are gone and they are told.
     """
 
     consent_id: ConsentId
@@ -153,14 +153,15 @@ class History:
     def repeats(self, clinic_id: ClinicId | None, document: Document, now: datetime) -> bool:
         """Whether a consent of this scope would add nothing to what is in force.
 
-        A narrow consent beside a wider one is no repeat: it takes that clinic out of the wider
-        one, so that it can be withdrawn for itself.
+        A clinic is covered by what governs there, narrow or wide. A narrower consent supersedes a
+        wider one that no longer covers the clinic: given to an older document, or run out.
         """
-        scope = self.scopes.get(clinic_id or EVERY_CLINIC)
+        if clinic_id:
+            governing = self._governing(clinic_id)
+            return governing is not None and _in_force(governing, document, now)
+        scope = self.scopes.get(EVERY_CLINIC)
         if scope is None or not _in_force(scope, document, now):
             return False
-        if clinic_id:
-            return bool(self._governing(clinic_id) == scope)
         later = [s for s in self.scopes.values() if s["given_at"] > scope["given_at"]]
         return all(_in_force(each, document, now) for each in later)
 
@@ -215,6 +216,8 @@ class Gift:
 
 # Makes the extracts of these clinics' cards be gone; raises `Unavailable` where it could not.
 RevokeExtracts = Callable[[PatientId, Sequence[ClinicId]], None]
+# Tells these clinics that a consent was withdrawn, and when; raises `Unavailable`.
+TellClinics = Callable[[ConsentId, PatientId, Sequence[ClinicId], str], None]
 
 
 class ConsentActs:
@@ -230,6 +233,7 @@ class ConsentActs:
         lookup_key: str,
         issuer: str,
         revoke_extracts: RevokeExtracts,
+        tell_clinics: TellClinics,
     ) -> None:
         self._table = consents_table
         self._registry = registry_table
@@ -238,6 +242,7 @@ class ConsentActs:
         self._lookup_key = lookup_key
         self._issuer = issuer
         self._revoke_extracts = revoke_extracts
+        self._tell_clinics = tell_clinics
 
     def history(self, patient_id: PatientId) -> History:
         """Everything that this patient ever gave or withdrew."""
@@ -274,7 +279,7 @@ class ConsentActs:
                 "expires_at": consent.expires_at,
                 "document_version": consent.document_version,
             }
-            affected = [r for r in relations if r.card_id and gift.clinic_id in (None, r.clinic_id)]
+            affected = [r for r in relations if gift.clinic_id in (None, r.clinic_id)]
             changes = [
                 {
                     "Put": dynamo.put_request(
@@ -288,7 +293,8 @@ class ConsentActs:
         raise Conflict
 
     def withdraw(self, act: Act, consent_id: str) -> Consent:
-        """Withdraw a consent. When this returns, what it covered is closed, its extracts gone.
+        """Withdraw a consent. When this returns, what it covered is closed, its extracts are gone,
+        and the clinics are told.
 
         A repeat after a failure finishes what is left.
 
@@ -335,8 +341,12 @@ class ConsentActs:
                 "Update": dynamo.update_request(
                     self._table,
                     {"pk": pk, "sk": f"SCOPE#{consent.scope}"},
-                    "SET #status = :withdrawn",
-                    {":withdrawn": "withdrawn", ":id": consent.consent_id},
+                    "SET #status = :withdrawn, withdrawn_at = :at",
+                    {
+                        ":withdrawn": "withdrawn",
+                        ":at": consent.withdrawn_at,
+                        ":id": consent.consent_id,
+                    },
                     condition="consent_id = :id",
                     names={"#status": "status"},
                 )
@@ -353,7 +363,7 @@ class ConsentActs:
         attempt: int,
     ) -> bool:
         """Write changes, head and journal at once; False if another act may have come between."""
-        entries = [self._entry(act, action, r.card_id) for r in affected if r.card_id]
+        entries = [self._entry(act, action, card_id) for r in affected for card_id in r.cards]
         inside, before = entries[:_ENTRIES_IN_TRANSACTION], entries[_ENTRIES_IN_TRANSACTION:]
         for entry in before:
             self._journal.write(entry)
@@ -363,7 +373,12 @@ class ConsentActs:
             "acts": history.acts + 1,
             "last_act_at": history.next_moment(act.now),
         }
-        condition = "acts = :acts" if history.acts else "attribute_not_exists(pk)"
+        # Of somebody entered twice the duplicate acts no more (kernel.consent_merge).
+        condition = (
+            "acts = :acts AND attribute_not_exists(merged_into)"
+            if history.acts
+            else "attribute_not_exists(pk)"
+        )
         values = {":acts": history.acts} if history.acts else None
         try:
             dynamo.transact(
@@ -386,12 +401,23 @@ class ConsentActs:
         for entry in entries:
             self._journal.refused(entry, Conflict.code)
 
+    def finish(self, patient_id: PatientId) -> History:
+        """Finish withdrawals that broke off, and give the history as it is then."""
+        self._finish_withdrawals(self.history(patient_id))
+        return self.history(patient_id)
+
     def _finish_withdrawals(self, history: History) -> None:
-        """Make extracts be gone where a withdrawal was recorded and then broke off."""
+        """Finish withdrawals that were recorded and then broke off: extracts gone, clinics told."""
         for consent in history.consents:
             if not consent.closed:
                 continue
             self._revoke_extracts(consent.patient_id, consent.closed)
+            self._tell_clinics(
+                consent.consent_id,
+                consent.patient_id,
+                consent.closed,
+                consent.withdrawn_at or "",
+            )
             dynamo.update(
                 self._table,
                 {"pk": f"PATIENT#{consent.patient_id}", "sk": f"CONSENT#{consent.consent_id}"},

@@ -113,6 +113,12 @@ def governing(scopes: Iterable[Item | None]) -> Item | None:
     )
 
 
+def withdrawn_at(scopes: Iterable[Item | None]) -> str | None:
+    """When the governing consent was withdrawn, if it was."""
+    scope = governing(scopes)
+    return scope.get("withdrawn_at") if scope and scope["status"] == "withdrawn" else None
+
+
 def state(scopes: Iterable[Item | None], now: datetime) -> ConsentState:
     """Whether the governing consent opens the clinic's card at `now`."""
     scope = governing(scopes)

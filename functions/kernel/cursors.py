@@ -30,7 +30,7 @@ class Cursors:
             return None
         payload = json.dumps(position, separators=(",", ":")).encode()
         sealed = self._cipher().encrypt(payload, [binding.encode()])
-        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+        return _spelled(sealed)
 
     def read(self, cursor: str | None, binding: str) -> dict[str, Any] | None:
         """The position that `make` put in.
@@ -42,6 +42,8 @@ class Cursors:
             return None
         try:
             sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+            if _spelled(sealed) != cursor:  # unused bits, padding: a changed cursor all the same
+                raise CursorInvalid
             position: dict[str, Any] = json.loads(
                 self._cipher().decrypt(sealed, [binding.encode()])
             )
@@ -51,3 +53,7 @@ class Cursors:
 
     def _cipher(self) -> AESSIV:
         return AESSIV(hashing.process_key(self._kms_key, "cursors/v1"))
+
+
+def _spelled(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")

@@ -4,6 +4,7 @@ Strings, whole numbers, booleans, None, bytes, lists, dicts and sets of strings 
 items hold, so the conversion is small; boto3's own costs twice the time and the import of boto3.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -138,7 +139,8 @@ def batch_get(lookups: Iterable[Lookup]) -> dict[Lookup, Item]:
         for each in chunk:
             table = request.setdefault(each.table, {"Keys": [], "ConsistentRead": True})
             table["Keys"].append({"pk": {"S": each.pk}, "sk": {"S": each.sk}})
-        for _ in range(3):
+        for attempt in range(3):
+            _pause(attempt)
             with failures():
                 answer = aws.dynamodb().batch_get_item(RequestItems=request)
             for table_name, items in answer["Responses"].items():
@@ -172,6 +174,7 @@ def query(
     start: Mapping[str, Any] | None = None,
     filter: str | None = None,
     names: Mapping[str, str] | None = None,
+    projection: str | None = None,
     consistent: bool = True,
 ) -> Page:
     """One Query call. `consistent` must be off for a global index."""
@@ -190,6 +193,8 @@ def query(
         request["ExclusiveStartKey"] = to_item(start)
     if filter:
         request["FilterExpression"] = filter
+    if projection:
+        request["ProjectionExpression"] = projection
     if names:
         request["ExpressionAttributeNames"] = dict(names)
     with failures():
@@ -343,7 +348,8 @@ def batch_put(table: str, items: Sequence[Mapping[str, Any]]) -> None:
         request: dict[str, Any] = {
             table: [{"PutRequest": {"Item": to_item(i)}} for i in items[start : start + 25]]
         }
-        for _ in range(4):
+        for attempt in range(6):
+            _pause(attempt)
             with failures():
                 answer = aws.dynamodb().batch_write_item(RequestItems=request)
             request = dict(answer.get("UnprocessedItems") or {})
@@ -351,3 +357,9 @@ def batch_put(table: str, items: Sequence[Mapping[str, Any]]) -> None:
                 break
         else:
             raise Unavailable
+
+
+def _pause(attempt: int) -> None:
+    """Wait before trying again what was left unprocessed: 0, 50, 100, 200 … ms."""
+    if attempt:
+        time.sleep(0.05 * 2 ** (attempt - 1))

@@ -24,9 +24,13 @@ class MedkartaError(Exception):
 
 
 class Malformed(MedkartaError):
-    """The request cannot be parsed."""
+    """The request cannot be parsed; `problems` say where, if that is known."""
 
     code = "malformed"
+
+    def __init__(self, problems: "Sequence[FieldProblem]" = ()) -> None:
+        super().__init__(self.code)
+        self.problems = tuple(problems)
 
 
 class CursorInvalid(MedkartaError):
@@ -144,7 +148,13 @@ class WrongPatient(Invalid):
 
 
 class BodyTooLarge(MedkartaError):
+    """More than the route takes; `instead` is the route that takes more, where there is one."""
+
     code = "body_too_large"
+
+    def __init__(self, instead: str | None = None) -> None:
+        super().__init__(self.code)
+        self.instead = instead
 
 
 class UnsupportedMediaType(MedkartaError):

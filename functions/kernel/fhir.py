@@ -10,34 +10,43 @@ Resource = dict[str, Any]
 
 
 def searchset(
-    request: Request, base: str, resources: Sequence[Resource], next_cursor: str | None
+    request: Request,
+    base: str,
+    resources: Sequence[Resource],
+    next_cursor: str | None,
+    included: Sequence[Resource] = (),
 ) -> Resource:
     """A list as a Bundle; `base` is the absolute URL under which the resources have their ids.
 
+    `included`: what the resources of the list refer to, given with them.
+
     There is no `total`: a page does not know it (FHIR R4 §3.1.1.4.1 lets it out).
     """
-    links = [{"relation": "self", "url": _url(request, None)}]
+    links = [{"relation": "self", "url": address(request, None)}]
     if next_cursor is not None:
-        links.append({"relation": "next", "url": _url(request, next_cursor)})
+        links.append({"relation": "next", "url": address(request, next_cursor)})
     bundle: Resource = {"resourceType": "Bundle", "type": "searchset", "link": links}
-    if resources:  # FHIR JSON knows no empty arrays
+    if resources or included:  # FHIR JSON knows no empty arrays
         bundle["entry"] = [
             {
                 "fullUrl": f"{base}/{resource['resourceType']}/{resource['id']}",
                 "resource": resource,
-                "search": {"mode": "match"},
+                "search": {"mode": mode},
             }
-            for resource in resources
+            for mode, some in (("match", resources), ("include", included))
+            for resource in some
         ]
     return bundle
 
 
-def _url(request: Request, cursor: str | None) -> str:
+def address(request: Request, cursor: str | None) -> str:
+    """The URL of this request, or of the page at `cursor` of the same list."""
     path = request.route
     for name, value in request.path.items():
         path = path.replace(f"{{{name}}}", value)
-    given = request.query.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    given = {name: value for name, value in given.items() if value is not None}
+    given: dict[str, Any] = {}
+    if request.query is not None:
+        given = request.query.model_dump(mode="json", by_alias=True, exclude_none=True)
     if cursor is not None:
         given["cursor"] = cursor
     return f"{path}?{urlencode(given)}" if given else path

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from kernel import accounts, clock, consents, dynamo
+from kernel import accounts, clock, consents, dynamo, hiding
 from kernel.access import Action, CardFacts, ClinicFacts, decide
 from kernel.dynamo import Item, Lookup
+from kernel.emergency import Grant
 from kernel.errors import AccessStepFailed, MedkartaError, SessionRevoked, TokenExpired
+from kernel.hiding import NOTHING, Hidden
 from kernel.identity import Actor, CardId, Claims, ClinicId
 from kernel.journal import Entry, Journal
 from kernel.registry import Card, Clinic, Region, Relation
@@ -34,11 +36,18 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class OpenCard:
-    """A card on its way out: whose it is, and what was read together with it."""
+    """A card on its way out: whose it is, and what was read together with it.
+
+    `hidden` is what the patient hides from clinicians, `withheld` what of it this reader must not
+    see: all for a clinician, nothing for the patient or in an emergency (`emergency`: its clinic).
+    """
 
     card: Card
     items: dict[Lookup, Item]
     now: datetime
+    hidden: Hidden = NOTHING
+    withheld: Hidden = NOTHING
+    emergency: ClinicId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +94,9 @@ class Gate:
     def read(self, attempt: Attempt, card_id: CardId, work: Callable[[OpenCard], T]) -> T:
         """Let `work` read, while the facts are read; give its result only if they allow it."""
         opened = self._find(attempt, card_id)
-        entry = self._entry(attempt, opened.card)
-        expected = self._expects_relation(attempt, opened.card)
-        facts_reading = self._pool.submit(self._facts, attempt, opened.card)
+        entry = self._entry(attempt, opened)
+        expected = self._expects_relation(attempt, opened)
+        facts_reading = self._pool.submit(self._facts, attempt, opened)
         # Strangers' entries do not go into the patient's journal, so theirs waits for the facts.
         writing = self._pool.submit(self.journal.write, entry) if expected else None
         result: T | None = None
@@ -125,8 +134,8 @@ class Gate:
     def enter(self, attempt: Attempt, card_id: CardId) -> tuple[OpenCard, Actor, Entry]:
         """Decide before anything is done. The caller writes the entry together with its change."""
         opened = self._find(attempt, card_id)
-        facts = self._facts(attempt, opened.card)
-        entry = self._entry(attempt, opened.card)
+        facts = self._facts(attempt, opened)
+        entry = self._entry(attempt, opened)
         decision = decide(facts.actor, attempt.action, facts.card)
         if decision.refusal is not None:
             self._note_refusal(attempt, entry, decision.relation, decision.refusal, False)
@@ -135,7 +144,11 @@ class Gate:
 
     def _find(self, attempt: Attempt, card_id: CardId) -> OpenCard:
         place = Card.lookup(self._tables.registry, card_id)
-        items = dynamo.batch_get([place, *self._with_card(card_id)])
+        hidden_place = hiding.lookup(self._tables.consents, card_id)
+        grant_place = Grant.lookup(self._tables.consents, card_id, attempt.claims.account_id)
+        reading = attempt.action is Action.READ_AS_CLINICIAN
+        lookups = [place, hidden_place, *self._with_card(card_id)]
+        items = dynamo.batch_get([*lookups, grant_place] if reading else lookups)
         found = items.get(place)
         if found is None:
             actor = self.actor(attempt.claims, attempt.now)
@@ -145,7 +158,17 @@ class Gate:
                 actor.account_id, card_id, attempt.action, refusal.code, attempt.now
             )
             raise refusal
-        return OpenCard(Card.from_item(found), items, attempt.now)
+        hidden = Hidden.from_item(items.get(hidden_place))
+        grant = Grant.from_item(items[grant_place]) if grant_place in items else None
+        emergency = grant.clinic_id if grant and grant.live(attempt.now) else None
+        return OpenCard(
+            Card.from_item(found),
+            items,
+            attempt.now,
+            hidden=hidden,
+            withheld=NOTHING if attempt.action.own or emergency else hidden,
+            emergency=emergency,
+        )
 
     def _identity_lookups(self, claims: Claims) -> list[Lookup]:
         table = self._tables.accounts
@@ -166,7 +189,8 @@ class Gate:
             raise TokenExpired
         return accounts.actor(claims.account_id, claims.session_id, state, session)
 
-    def _facts(self, attempt: Attempt, card: Card) -> _Facts:
+    def _facts(self, attempt: Attempt, opened: OpenCard) -> _Facts:
+        card = opened.card
         registry = self._tables.registry
         region = Region.lookup(registry, card.region)
         clinic = Clinic.lookup(registry, card.clinic_id)
@@ -187,13 +211,12 @@ class Gate:
             region_connected=bool(region_item and region_item["connected"]),
             clinic_connected=bool(clinic_item and clinic_item["connected"]),
             attached=bool(relation and relation.attached),
-            activated=bool(relation and relation.card_id == card.card_id),
+            activated=bool(relation and relation.holds(card.card_id)),
             consent=consents.state([items.get(scope) for scope in scopes], attempt.now),
         )
-        support = {
-            "phone": (clinic_item or {}).get("phone") or (region_item or {}).get("support_phone"),
-            "url": (region_item or {}).get("support_url"),
-        }
+        region_support = Region.from_item(region_item).support if region_item else {}
+        desk = clinic_item["phone"] if clinic_item and facts.region_connected else None
+        support = {**region_support, "phone": desk or region_support.get("phone")}
         return _Facts(
             actor,
             CardFacts(
@@ -201,20 +224,21 @@ class Gate:
                 clinic_id=card.clinic_id,
                 facts=facts,
                 treated_at=_treated_at(actor, [items[a] for a in asking if a in items]),
+                emergency_at=opened.emergency,
             ),
             support,
         )
 
-    def _expects_relation(self, attempt: Attempt, card: Card) -> bool:
+    def _expects_relation(self, attempt: Attempt, opened: OpenCard) -> bool:
         """What the claims suggest; the decision is taken on the tables' facts."""
         if attempt.action.own:
-            return attempt.claims.patient_id == card.patient_id
-        return card.clinic_id in attempt.claims.clinics
+            return attempt.claims.patient_id == opened.card.patient_id
+        return (opened.emergency or opened.card.clinic_id) in attempt.claims.clinics
 
-    def _entry(self, attempt: Attempt, card: Card) -> Entry:
+    def _entry(self, attempt: Attempt, opened: OpenCard) -> Entry:
         own = attempt.action.own
         return self.journal.entry(
-            card.card_id,
+            opened.card.card_id,
             now=attempt.now,
             account_id=attempt.claims.account_id,
             capacity="patient" if own else "clinician",
@@ -222,6 +246,8 @@ class Gate:
             section=attempt.section,
             clinic_id=None if own else next(iter(attempt.claims.clinics), None),
             purpose=attempt.purpose,
+            emergency=opened.emergency is not None,
+            hidden_shown=opened.emergency is not None and opened.hidden.touches(attempt.section),
         )
 
     def _note_refusal(
@@ -241,7 +267,7 @@ def _treated_at(actor: Actor, relations: Sequence[Item]) -> ClinicId | None:
     appointment = actor.appointment("clinician")
     for item in relations:
         relation = Relation.from_item(item)
-        related = relation.attached or relation.card_id is not None
+        related = relation.attached or bool(relation.cards)
         if appointment and relation.clinic_id == appointment.clinic_id and related:
             return relation.clinic_id
     return None

@@ -5,7 +5,7 @@ Journal table:
     CARD#<id>        | ENTRY#<ulid>#OUTCOME    how it ended, where it was refused after `requested`
     SECURITY#<acct>  | ENTRY#<ulid>            refusals of people who have no relation to the card
 An entry names workers by account and clinic; their names are looked up when it is shown. What a
-clinician gives as a reason is written by the gate's caller and may be personal, so it is sealed.
+clinician gives as a reason for emergency access may be personal, so it is sealed (`note`).
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,11 @@ Capacity = Literal["patient", "clinician", "registrar", "system"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One act on one card."""
+    """One act on one card.
+
+    `emergency`: under emergency access; `hidden_shown`: what the patient had hidden was open to it;
+    `note`: a reason in somebody's own words, sealed (kernel.notes).
+    """
 
     entry_id: str
     card_id: CardId
@@ -32,8 +36,20 @@ class Entry:
     section: str | None
     purpose: str | None = None
     outcome: str = "done"
+    emergency: bool = False
+    hidden_shown: bool = False
+    note: bytes | None = None
 
     def item(self) -> dict[str, Any]:
+        stands_out: dict[str, Any] = {
+            name: value
+            for name, value in (
+                ("emergency", self.emergency),
+                ("hidden_shown", self.hidden_shown),
+                ("note", self.note),
+            )
+            if value
+        }
         return {
             "pk": f"CARD#{self.card_id}",
             "sk": f"ENTRY#{self.entry_id}",
@@ -46,6 +62,7 @@ class Entry:
             "section": self.section,
             "purpose": self.purpose,
             "outcome": self.outcome,
+            **stands_out,
         }
 
 
@@ -67,6 +84,8 @@ class Journal:
         clinic_id: ClinicId | None = None,
         purpose: str | None = None,
         outcome: str = "done",
+        emergency: bool = False,
+        hidden_shown: bool = False,
     ) -> Entry:
         """A new entry, not yet written."""
         return Entry(
@@ -80,6 +99,8 @@ class Journal:
             section=section,
             purpose=purpose,
             outcome=outcome,
+            emergency=emergency,
+            hidden_shown=hidden_shown,
         )
 
     def write(self, entry: Entry) -> None:

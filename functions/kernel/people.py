@@ -1,7 +1,9 @@
 """Patients' personal data: sealed in the registry, opened where a paper or a desk needs them.
 
 Registry table:
-    PATIENT#<id> | PATIENT    patient_id, sealed (JSON of `Person`), created_at, died_on?
+    PATIENT#<id> | PATIENT    patient_id, sealed (JSON of `Person`), created_at, account_id?,
+                              died_on?, merged_into? (entered twice: the survivor's id),
+                              merged_patients? (a set: whose survivor this is)
 """
 
 import json
@@ -16,7 +18,10 @@ from kernel.sealing import DataKey
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who a patient is. `snils` is eleven digits, `sex` FHIR's administrative gender."""
+    """Who a patient is. `snils` is eleven digits, `sex` FHIR's administrative gender.
+
+    `other_snils`: under which they were entered a second time by mistake.
+    """
 
     snils: str
     last_name: str
@@ -25,6 +30,11 @@ class Person:
     birth_date: date
     sex: str
     policy_number: str | None = None
+    other_snils: tuple[str, ...] = ()
+
+    @property
+    def all_snils(self) -> tuple[str, ...]:
+        return (self.snils, *self.other_snils)
 
     @property
     def full_name(self) -> str:
@@ -54,7 +64,9 @@ def seal(person: Person, patient_id: PatientId, key: DataKey) -> bytes:
 def open_item(item: Item, key: DataKey) -> Person:
     """The person of a registry item. Raises SealBroken."""
     values = json.loads(key.open(item["sealed"], _place(PatientId(item["patient_id"]))))
-    return Person(**{**values, "birth_date": date.fromisoformat(values["birth_date"])})
+    values["birth_date"] = date.fromisoformat(values["birth_date"])
+    values["other_snils"] = tuple(values.get("other_snils", ()))
+    return Person(**values)
 
 
 def _place(patient_id: PatientId) -> str:

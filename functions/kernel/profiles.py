@@ -82,10 +82,11 @@ class Profiles:
         item = dynamo.get(self._table, {"pk": owner(account_id), "sk": "PROFILE"})
         return self.opened(item) if item else None
 
-    def opened(self, item: dynamo.Item) -> Profile:
-        """The profile of an item that was read already."""
+    def opened(self, item: dynamo.Item, key: DataKey | None = None) -> Profile:
+        """The profile of an item that was read already; `key` where the caller has it."""
         account_id = AccountId(item["pk"].removeprefix("ACCOUNT#"))
-        payload = self._keys.get(owner(account_id)).open(item["sealed"], _place(account_id))
+        key = key or self._keys.get(owner(account_id))
+        payload = key.open(item["sealed"], _place(account_id))
         return Profile(account_id=account_id, version=item["version"], **json.loads(payload))
 
     def item(self, profile: Profile, key: DataKey | None = None) -> dict[str, Any]:

@@ -3,16 +3,18 @@
 Registry table:
     REGION#<code>    | REGION              name, connected, support       (list index)
     CLINIC#<id>      | CLINIC              name, region, contact, connected (list index)
+    CLINIC#<id>      | RELEASE             which results it holds for how long (kernel.release)
     CLINIC#<id>      | STAFF#<account>     who works there
     PATIENT#<id>     | PATIENT             sealed personal data
     PATIENT#<id>     | ATTACHMENT          the one clinic where they are attached
-    PATIENT#<id>     | CLINIC#<clinic>     their relation to a clinic: attached?, card
+    PATIENT#<id>     | CLINIC#<clinic>     their relation to a clinic: attached?, card,
+                                           merged_cards (a list) of somebody entered twice
     SNILS#<hash>     | SNILS               finds the patient
     CARD#<id>        | CARD                whose card, at which clinic
 The index `listing` (listing_pk, listing_sk) lists regions, and clinics by region.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kernel.dynamo import Item, Lookup
@@ -140,6 +142,20 @@ class Relation:
     attached: bool
     card_id: CardId | None = None
     activated_at: str | None = None
+    merged_cards: tuple[CardId, ...] = ()
+
+    @property
+    def cards(self) -> tuple[CardId, ...]:
+        """The card, and those that came from a person who was entered twice."""
+        return ((self.card_id,) if self.card_id else ()) + self.merged_cards
+
+    def by_card(self) -> list["Relation"]:
+        """The relation for each of its cards; itself where there is none."""
+        each = [replace(self, card_id=card_id, merged_cards=()) for card_id in self.cards]
+        return each or [self]
+
+    def holds(self, card_id: CardId) -> bool:
+        return card_id in self.cards
 
     @staticmethod
     def lookup(table: str, patient_id: PatientId, clinic_id: ClinicId) -> Lookup:
@@ -154,6 +170,7 @@ class Relation:
             attached=item["attached"],
             card_id=CardId(item["card_id"]) if item.get("card_id") else None,
             activated_at=item.get("activated_at"),
+            merged_cards=tuple(map(CardId, item.get("merged_cards", ()))),
         )
 
 

@@ -1,7 +1,7 @@
 """What the routes of records answer, for the OpenAPI document and the tests."""
 
 from datetime import date as Day
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -79,11 +79,51 @@ class CardList(BaseModel):
     next_cursor: str | None
 
 
+class Document(BaseModel):
+    """The document in which a record came."""
+
+    title: str | None
+    date: Day | None
+
+
 class Record(BaseModel):
+    """`hidden`: the patient hides it from clinicians. `held_until`: its patient is not shown it
+    before a doctor has seen it, or before then."""
+
     record_id: str
     clinic: ClinicBrief
     received_at: AwareDatetime
+    document: Document | None = None
     version: int
+    hidden: bool = False
+    held_until: AwareDatetime | None = None
+
+
+class Earlier(BaseModel):
+    version: int
+    received_at: AwareDatetime
+
+
+class Replaced(Earlier):
+    """The version before: the fields that said something else, as they were."""
+
+    changed: dict[str, Any]
+
+
+class Corrected(BaseModel):
+    """What one record replaced; `history` has its earlier versions, newest first. A record that
+    replaced nothing has neither."""
+
+    replaces: Replaced | None = None
+    history: list[Earlier] = []
+
+
+class RecordList(BaseModel):
+    """`withheld`: held until a doctor has seen them; `pending`: not final yet. Both left out."""
+
+    next_cursor: str | None
+    withheld: int
+    pending: int
 
 
 class Doctor(BaseModel):
@@ -95,6 +135,7 @@ class Diagnosis(BaseModel):
     code: str | None
     system: str | None
     text: str
+    name: str | None = Field(default=None, description="its Russian name by the ministry's table")
 
 
 class Order(BaseModel):
@@ -117,9 +158,12 @@ class Visit(Record):
     status: str
 
 
-class VisitList(BaseModel):
+class VisitList(RecordList):
     items: list[Visit]
-    next_cursor: str | None
+
+
+class OneVisit(Visit, Corrected):
+    """One visit and what it replaced."""
 
 
 class ReferenceRange(BaseModel):
@@ -152,9 +196,12 @@ class Result(Record):
     observations: list[Observation]
 
 
-class ResultList(BaseModel):
+class ResultList(RecordList):
     items: list[Result]
-    next_cursor: str | None
+
+
+class OneResult(Result, Corrected):
+    """One result and what it replaced."""
 
 
 class Prescription(Record):
@@ -168,9 +215,12 @@ class Prescription(Record):
     visit_id: str | None
 
 
-class PrescriptionList(BaseModel):
+class PrescriptionList(RecordList):
     items: list[Prescription]
-    next_cursor: str | None
+
+
+class OnePrescription(Prescription, Corrected):
+    """One prescription and what it replaced."""
 
 
 class BloodGroup(BaseModel):
@@ -213,3 +263,59 @@ class Summary(BaseModel):
     no_known_allergies: bool
     chronic_conditions: list[ChronicCondition]
     patient: Patient
+
+
+class Given(BaseModel):
+    """The value as it was sent, where it was converted."""
+
+    value: float
+    unit: str | None
+
+
+class SeriesPoint(BaseModel):
+    date: Day | None
+    value: float
+    low: float | None
+    high: float | None
+    interpretation: str | None
+    record_id: str
+    given: Given | None = None
+
+
+class Series(BaseModel):
+    """Points are oldest first."""
+
+    code: str
+    system: str | None
+    name: str
+    unit: str | None
+    points: list[SeriesPoint]
+
+
+class SeriesAnswer(BaseModel):
+    """`not_numeric`: values that are no numbers. `complete`: no results older than these."""
+
+    series: list[Series]
+    not_numeric: int
+    complete: bool
+    withheld: int
+    pending: int
+
+
+class Change(BaseModel):
+    """`record` and `version` are null where the record was taken back."""
+
+    section: Literal["summary", "visits", "results", "prescriptions"]
+    record_id: str
+    change: Literal["created", "changed", "deleted"]
+    version: int | None
+    record: dict[str, Any] | None
+
+
+class ChangeList(BaseModel):
+    """Oldest first. `since` is the token for the next time; there is more where it is also
+    `next_cursor`."""
+
+    items: list[Change]
+    next_cursor: str | None
+    since: str

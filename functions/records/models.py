@@ -1,18 +1,18 @@
 """Queries of the lists of a card."""
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kernel.api import Paging
+from kernel.api import Model, Paging
+from kernel.days import Day
 
 
 class ListQuery(Paging):
     """What every list of records takes. `from` and `to` both belong to the period."""
 
-    from_: Annotated[date | None, Field(alias="from")] = None
-    to: date | None = None
+    from_: Annotated[Day | None, Field(alias="from")] = None
+    to: Day | None = None
 
     def filters(self) -> dict[str, str]:
         """The filters by which records are found besides the period: kind of tag -> value."""
@@ -33,6 +33,24 @@ class ResultsQuery(ListQuery):
 
     def filters(self) -> dict[str, str]:
         return _given(kind=self.kind, code=self.code)
+
+
+class OneQuery(Model):
+    version: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class SeriesQuery(Model):
+    """`code` is a code, or `system|code` where several systems share it."""
+
+    code: Annotated[str, Field(min_length=1, max_length=300)]
+    from_: Annotated[Day | None, Field(alias="from")] = None
+    to: Day | None = None
+
+
+class ChangesQuery(Paging):
+    """`since`: the token of the answer before; `cursor`: the same, to go on at once."""
+
+    since: Annotated[str, Field(max_length=2048)] | None = None
 
 
 class PrescriptionsQuery(ListQuery):

@@ -1,28 +1,105 @@
 """Reading a card's records: visible versions only, opened and still as bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
-from kernel import dynamo, people, records
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kernel import aws, clock, dynamo, exact_json, people, records
 from kernel.consents import scope_lookups
 from kernel.dynamo import Item, Lookup
-from kernel.errors import NotFound
+from kernel.errors import NotFound, Unavailable
 from kernel.gate import OpenCard
 from kernel.identity import CardId, PatientId, RecordId
 from kernel.people import Person
-from kernel.records import Head, Section
+from kernel.records import Head, Section, Why
 from kernel.registry import Clinic, Region, Relation
 from kernel.sealing import DataKey, KeyDestroyed, Keyring
+
+# Where records are left out, a page reads so many more, to be full all the same: those that are
+# not for the reader's eyes, and those of the day after a period, which begins at other hours.
+_SPARE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRecord:
+    """A version of a record with its body as JSON; `hidden` and `held_until` are marks on it."""
+
+    section: Section
+    record_id: RecordId
+    sk: str
+    body: bytes
+    sources: Sequence[str] = ()
+    hidden: bool = False
+    held_until: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordsPage:
-    """Opened bodies (JSON), newest first, and the position where the next page starts."""
+    """Records, newest first, the position where the next page starts, and what is left out."""
 
-    bodies: list[bytes]
-    position: dict[str, str] | None
+    found: list[OpenRecord]
+    position: str | None
+    left_out: Mapping[Why, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedRecord:
+    """What an intake did to a record; without the record where it took it back."""
+
+    kind: Literal["created", "changed", "deleted"]
+    section: Section
+    record_id: RecordId
+    record: OpenRecord | None
+    sources: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """How much of the changes somebody has: the last key read, and when (RFC 3339)."""
+
+    position: str
+    moment: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Where a list reads: a section, or the rows under one token of it, within days."""
+
+    card_id: CardId
+    section: Section
+    tokens: Sequence[str]
+    start: date | None
+    end: date | None
+    sources: bool
+
+    @property
+    def prefix(self) -> str:
+        return f"{self.tokens[0]}#" if self.tokens else ""
+
+    def condition(self) -> tuple[str, dict[str, str]]:
+        made = records.tagged if self.tokens else records.partition
+        values = {":pk": made(self.card_id, self.section)}
+        if self.start or self.end:
+            first, last = records.days(self.start, self.end)
+            values |= {":first": self.prefix + first, ":last": self.prefix + last}
+            return "pk = :pk AND sk BETWEEN :first AND :last", values
+        if self.prefix:
+            values[":prefix"] = self.prefix
+            return "pk = :pk AND begins_with(sk, :prefix)", values
+        return "pk = :pk", values
+
+
+# Of several filters the one that finds fewest is read, the others are compared.
+_NARROWEST = ("diagnosis", "code", "doctor", "kind")
+
+
+def _tokens(key: DataKey, filters: Mapping[str, str]) -> list[str]:
+    given = sorted(filters.items(), key=lambda each: _NARROWEST.index(each[0]))
+    return [key.token(kind, records.normal(value)) for kind, value in given]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +117,20 @@ class RecordsRepository:
     """The records table as readers see it, and the registry around it."""
 
     def __init__(
-        self, *, records_table: str, registry_table: str, consents_table: str, keyring: Keyring
+        self,
+        *,
+        records_table: str,
+        registry_table: str,
+        consents_table: str,
+        bucket: str,
+        keyring: Keyring,
     ) -> None:
+        self._bucket = bucket
         self._records = records_table
         self._registry = registry_table
         self._consents = consents_table
         self._keyring = keyring
+        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="records")
 
     def with_card(self, card_id: CardId) -> list[Lookup]:
         """What a read of records wants together with the card: its head and its wrapped key."""
@@ -60,81 +145,256 @@ class RecordsRepository:
         opened: OpenCard,
         section: Section,
         *,
+        patient: bool,
         limit: int,
-        after: Mapping[str, str] | None,
+        after: str | None,
         start: date | None = None,
         end: date | None = None,
         filters: Mapping[str, str] | None = None,
+        sources: bool = False,
     ) -> RecordsPage:
         """One page of a section, newest first.
 
         Args:
+            patient: read for the patient, who is not shown what is held or not final yet.
             after: the position that the page before gave.
             start, end: the days, both included, on which the records' `date` may lie.
             filters: kind of tag -> value, e.g. `{"diagnosis": "I10"}`; all must match.
+            sources: tell of each record what it is made of.
         """
-        key = self._key(opened)
-        head = self.head(opened)
-        pk = records.partition(opened.card.card_id, section)
-        condition, values = "pk = :pk", {":pk": pk}
-        if start or end:
-            condition += " AND sk BETWEEN :first AND :last"
-            values[":first"], values[":last"] = records.days(start, end)
-        wanted = [key.token(kind, records.normal(v)) for kind, v in (filters or {}).items()]
-        tags = {f":tag{i}": token for i, token in enumerate(wanted)}
-        where = " AND ".join(f"contains(tags, {name})" for name in tags) or None
-        found: list[tuple[str, bytes]] = []
-        next_key: Mapping[str, Any] | None = {"pk": pk, **after} if after else None
+        if section in opened.withheld.sections:
+            return RecordsPage([], None, {})
+        key, head = self._key(opened), self.head(opened)
+        tokens = _tokens(key, filters or {})
+        # Nothing is left out of most cards; where something is, it is counted beside the page.
+        lacking = patient and section == "results" and bool(head.counts.get("left_out"))
+        counting = (
+            self._pool.submit(self._left_out, opened, head, tokens, start, end) if lacking else None
+        )
+        span = _Span(opened.card.card_id, section, tokens[:1], start, end, sources)
+        found: list[Item] = []
+        position = after
         while len(found) <= limit:
-            page = dynamo.query(
-                self._records,
-                condition,
-                {**values, **tags},
-                limit=limit + 1 if not where else 200,
-                forward=False,
-                start=next_key,
-                filter=where,
-            )
-            for item in page.items:
-                if head.shows(item) and records.within(item, start, end):
-                    body = key.open(item["body"], records.place(pk, item["sk"]))
-                    found.append((item["sk"], body))
-            next_key = page.next_key
-            if next_key is None:
+            spare = _SPARE if lacking or opened.withheld or (end and not found) else 0
+            rows, position = self._rows(span, limit + 1 + spare, position)
+            found += [
+                row
+                for row in rows
+                if head.shows(row)
+                and records.within(row, start, end)
+                and set(tokens[1:]) <= set(records.tokens(row))
+                and not (patient and records.why_left_out(row, opened.now))
+                and not opened.withheld.has(section, records.record_of(row["sk"]))
+            ]
+            if position is None:
                 break
-        bodies = [body for _, body in found[:limit]]
-        more = len(found) > limit
-        return RecordsPage(bodies, {"sk": found[limit - 1][0]} if more else None)
+        shown = found[:limit]
+        return RecordsPage(
+            self._opened(opened, key, section, shown),
+            shown[-1]["sk"] if len(found) > limit else None,
+            counting.result() if counting else {},
+        )
 
-    def every(self, opened: OpenCard, section: Section) -> list[bytes]:
+    def _rows(self, span: "_Span", limit: int, after: str | None) -> tuple[list[Item], str | None]:
+        """One Query of versions, or of rows under a token; `sk` is the version's either way."""
+        condition, values = span.condition()
+        narrowed = bool(span.tokens)
+        page = dynamo.query(
+            self._records,
+            condition,
+            values,
+            limit=limit,
+            forward=False,
+            start={"pk": values[":pk"], "sk": span.prefix + after} if after else None,
+            # Fewer attributes are less to parse, which is most of what a page costs.
+            projection="sk, since, #until, #day, body, #out"
+            + (", tags" if narrowed else "")
+            + (", sources" if span.sources else ""),
+            names={"#until": "until", "#day": "day", "#out": "out"},
+        )
+        for row in page.items:
+            row["sk"] = row["sk"][len(span.prefix) :]
+        following = page.next_key["sk"][len(span.prefix) :] if page.next_key else None
+        return page.items, following
+
+    def _opened(
+        self, opened: OpenCard, key: DataKey, section: Section, rows: Sequence[Item]
+    ) -> list[OpenRecord]:
+        """The bodies of versions; the long ones are not in the rows and are fetched."""
+        pk = records.partition(opened.card.card_id, section)
+        long = {
+            row["sk"]: Lookup(self._records, pk, row["sk"]) for row in rows if "body" not in row
+        }
+        fetched = dynamo.batch_get(long.values()) if long else {}
+        made = []
+        for row in rows:
+            sealed = row["body"] if "body" in row else fetched[long[row["sk"]]]["body"]
+            record_id = records.record_of(row["sk"])
+            made.append(
+                OpenRecord(
+                    section,
+                    record_id,
+                    row["sk"],
+                    key.open(sealed, records.place(pk, row["sk"])),
+                    sources=records.source_keys(row),
+                    hidden=opened.hidden.has(section, record_id),
+                    held_until=records.held_until(row, opened.now),
+                )
+            )
+        return made
+
+    def _left_out(
+        self,
+        opened: OpenCard,
+        head: Head,
+        tokens: Sequence[str],
+        start: date | None,
+        end: date | None,
+    ) -> dict[Why, int]:
+        """How many results their patient is not shown yet, of those that a list asks for."""
+        counts: dict[Why, int] = {}
+        pk = records.left_out(opened.card.card_id)
+        # `h#<until>` sorts before `p#`: what is held no longer is not even read.
+        condition = "pk = :pk AND sk > :now"
+        for row in dynamo.query_all(
+            self._records, condition, {":pk": pk, ":now": f"{records.held(opened.now)}~"}
+        ):
+            why = records.why_left_out(row, opened.now)
+            matches = set(tokens) <= set(records.tokens(row))
+            if why and head.shows(row) and records.within(row, start, end) and matches:
+                counts[why] = counts.get(why, 0) + 1
+        return counts
+
+    def every(self, opened: OpenCard, section: Section) -> list[OpenRecord]:
         """All visible records of a section that is small by nature."""
         key, head = self._key(opened), self.head(opened)
         pk = records.partition(opened.card.card_id, section)
-        items = dynamo.query_all(self._records, "pk = :pk", {":pk": pk}, forward=False)
-        return [
-            key.open(item["body"], records.place(pk, item["sk"]))
-            for item in items
-            if head.shows(item)
+        rows = [
+            row
+            for row in dynamo.query_all(self._records, "pk = :pk", {":pk": pk}, forward=False)
+            if head.shows(row) and not opened.withheld.has(section, records.record_of(row["sk"]))
         ]
+        return self._opened(opened, key, section, rows)
 
-    def one(self, opened: OpenCard, section: Section, record_id: RecordId) -> bytes:
-        """The visible version of one record.
+    def versions(
+        self, opened: OpenCard, section: Section, record_id: RecordId, *, patient: bool
+    ) -> list[OpenRecord]:
+        """The visible version of one record and after it what it replaced, newest first.
 
         Raises:
-            NotFound
+            NotFound: there is none, or it is not for this reader's eyes.
         """
         key, head = self._key(opened), self.head(opened)
         pk = records.partition(opened.card.card_id, section)
-        versions = dynamo.query_all(
+        if opened.withheld.has(section, record_id):
+            raise NotFound
+        items = dynamo.query_all(
             self._records,
             "pk = :pk AND record_id = :id",
             {":pk": pk, ":id": record_id},
             index="by_record",
         )
-        for item in versions:
-            if head.shows(item):
-                return key.open(item["body"], records.place(pk, item["sk"]))
-        raise NotFound
+        seen = sorted((v for v in items if head.sees(v["since"])), key=lambda v: -v["since"])
+        if not seen or not head.shows(seen[0]):
+            raise NotFound
+        if patient:
+            if records.why_left_out(seen[0], opened.now):
+                raise NotFound
+            # What was not final when it was replaced was never shown.
+            seen = [v for v in seen if v.get("out") != records.PENDING]
+        return self._opened(opened, key, section, seen)
+
+    def changed(
+        self, opened: OpenCard, since: "Since", limit: int
+    ) -> tuple[list[ChangedRecord], "Since", bool]:
+        """What intakes did after `since`, oldest first; where to go on; whether there is more.
+
+        Results whose hold ran out between `since` and now come as created, for until now their
+        patient was not shown them.
+        """
+        key, head = self._key(opened), self.head(opened)
+        card_id = opened.card.card_id
+        ripening = (
+            self._pool.submit(self._ripened, opened, key, head, since.moment)
+            if head.counts.get("left_out") and since.moment < clock.rfc3339(opened.now)
+            else None
+        )
+        pk = records.changes(card_id)
+        page = dynamo.query(
+            self._records,
+            "pk = :pk AND sk BETWEEN :after AND :last",
+            {
+                ":pk": pk,
+                ":after": f"{since.position}!",  # the first key after the position
+                ":last": f"{head.committed:010d}~",
+            },
+            limit=limit,
+        )
+        sections = {letter: section for section, letter in records.LETTERS.items()}
+        made: list[ChangedRecord] = []
+        for row in page.items:
+            section = sections[row["sk"].split("#")[1]]
+            if not head.sees(row["since"]) or records.why_left_out(row, opened.now):
+                continue
+            version = {**row, "sk": row["version"]}
+            record = None
+            if row["kind"] != "deleted":
+                (record,) = self._opened(opened, key, section, [version])
+            record_id = records.record_of(row["version"])
+            sources = records.source_keys(row)
+            made.append(ChangedRecord(row["kind"], section, record_id, record, sources))
+        if ripening:
+            made += ripening.result()
+        position = page.items[-1]["sk"] if page.next_key else f"{head.committed:010d}~"
+        following = Since(position, clock.rfc3339(opened.now))
+        return made, following, page.next_key is not None
+
+    def now(self, opened: OpenCard) -> Since:
+        """Where the changes that are still to come begin."""
+        return Since(f"{self.head(opened).committed:010d}~", clock.rfc3339(opened.now))
+
+    def _ripened(
+        self, opened: OpenCard, key: DataKey, head: Head, after: str
+    ) -> list[ChangedRecord]:
+        """Results whose hold ran out after that moment and until now."""
+        pk = records.left_out(opened.card.card_id)
+        rows = dynamo.query_all(
+            self._records,
+            "pk = :pk AND sk BETWEEN :after AND :now",
+            {":pk": pk, ":after": f"h#{after}~", ":now": f"{records.held(opened.now)}~"},
+        )
+        ended = [{**r, "sk": r["sk"][len(r["out"]) + 1 :]} for r in rows if head.shows(r)]
+        return [
+            ChangedRecord("created", "results", record.record_id, record, record.sources)
+            for record in self._opened(opened, key, "results", ended)
+        ]
+
+    def sources(
+        self, opened: OpenCard, found: Iterable[OpenRecord | ChangedRecord]
+    ) -> dict[str, dict[str, Any]]:
+        """What these records are made of, as it rests, by source key: one more round trip."""
+        key, head = self._key(opened), self.head(opened)
+        pk = f"{key.owner}#S"
+        wanted = [Lookup(self._records, pk, k) for each in found for k in each.sources]
+        resting: dict[str, dict[str, Any]] = {}
+        for place, item in dynamo.batch_get(wanted).items():
+            state = item if head.sees(item["since"]) else item.get("previous")
+            if state is not None:
+                sealed = state["data"] if "data" in state else self._payload(state["at"])
+                source = key.open(sealed, f"records/{pk}/{place.sk}/source")
+                resting[place.sk] = exact_json.loads(source)
+        return resting
+
+    def _payload(self, at: str) -> bytes:
+        """What was too large for an item (clinic.payloads)."""
+        try:
+            return aws.s3().get_object(Bucket=self._bucket, Key=at)["Body"].read()
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable from error
+
+    def token(self, opened: OpenCard, *parts: str) -> str:
+        """A keyed hash by the card's key."""
+        return self._key(opened).token(*parts)
 
     def person(self, patient_id: PatientId) -> Person:
         """A patient's personal data."""
@@ -156,7 +416,7 @@ class RecordsRepository:
             "pk = :pk AND begins_with(sk, :clinic)",
             {":pk": f"PATIENT#{patient_id}", ":clinic": "CLINIC#"},
         )
-        relations = [Relation.from_item(item) for item in items]
+        relations = [each for item in items for each in Relation.from_item(item).by_card()]
         lookups: list[Lookup] = []
         for each in relations:
             lookups += self._around(patient_id, each)

@@ -1,23 +1,66 @@
 """The four sections of a card, and why it opens or not."""
 
 import json
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from typing import Any
 
-from kernel import access, consents
+from kernel import access, consents, exact_json
 from kernel.access import ClinicFacts
 from kernel.cursors import Cursors
-from kernel.errors import FieldProblem, ValidationFailed
+from kernel.errors import FieldProblem, NotFound, ValidationFailed
 from kernel.gate import OpenCard
+from kernel.hiding import Hidden
 from kernel.identity import Actor, RecordId
 from kernel.people import Person
-from kernel.records import Section
+from kernel.records import Section, Why
 from kernel.summary import summary_of
 from kernel.texts import Language
+from records import fhir
 from records.explain import explain
-from records.models import ListQuery
-from records.repository import ClinicState, RecordsRepository
+from records.fhir import Reading, Resource
+from records.models import ChangesQuery, ListQuery, SeriesQuery
+from records.repository import (
+    ChangedRecord,
+    ClinicState,
+    OpenRecord,
+    RecordsRepository,
+    Since,
+)
+from records.series import series_of
+
+# How many results a series is made of; older ones are found by `to`.
+MOST_POINTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read of a section: of which card, for its patient or a clinician, as JSON or FHIR."""
+
+    opened: OpenCard
+    section: Section
+    patient: bool
+    fhir: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list as FHIR resources: its own, what they refer to, and the cursor of the next page."""
+
+    resources: list[Resource]
+    included: list[Resource]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Changes with their resources, and the token from which to go on."""
+
+    changed: Sequence[ChangedRecord]
+    reading: Reading
+    token: str
 
 
 class Records:
@@ -28,35 +71,141 @@ class Records:
         self._cursors = cursors
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="person")
 
-    def listing(self, opened: OpenCard, section: Section, query: ListQuery, binding: str) -> bytes:
+    def listing(self, read: "Read", query: ListQuery, binding: str) -> bytes | Listed:
         """A page of a section, as the JSON of the contract. Bodies pass through as they rest.
+
+        For FHIR it is the page's resources instead.
 
         Raises:
             CursorInvalid, ValidationFailed
         """
-        if query.from_ and query.to and query.from_ > query.to:
-            raise ValidationFailed([FieldProblem("from", "period")])
+        _check_period(query.from_, query.to)
+        after = self._cursors.read(query.cursor, binding)
         page = self._repository.page(
-            opened,
-            section,
+            read.opened,
+            read.section,
+            patient=read.patient,
             limit=query.limit,
-            after=self._cursors.read(query.cursor, binding),
+            after=after["sk"] if after else None,
             start=query.from_,
             end=query.to,
             filters=query.filters(),
+            sources=read.fhir,
         )
-        cursor = json.dumps(self._cursors.make(page.position, binding)).encode()
-        return b'{"items":[' + b",".join(page.bodies) + b'],"next_cursor":' + cursor + b"}"
+        position = None if page.position is None else {"sk": page.position}
+        cursor = self._cursors.make(position, binding)
+        if read.fhir:
+            return Listed(*self._reading(read, page.found).split(page.found), cursor)
+        bodies = b",".join(_shown(read, record) for record in page.found)
+        tail = {"next_cursor": cursor, **_left_out(page.left_out)}
+        return b'{"items":[' + bodies + b"]," + json.dumps(tail).encode()[1:]
 
-    def one(self, opened: OpenCard, section: Section, record_id: RecordId) -> bytes:
-        """One record. Raises NotFound."""
-        return self._repository.one(opened, section, record_id)
+    def one(self, read: "Read", record_id: RecordId, version: int | None) -> bytes:
+        """One record with what it replaced; `version` asks for an earlier one as it was.
 
-    def summary(self, opened: OpenCard, language: Language) -> dict[str, Any]:
+        Raises:
+            NotFound
+        """
+        found = self._repository.versions(
+            read.opened, read.section, record_id, patient=read.patient
+        )
+        bodies = [exact_json.loads(each.body) for each in found]
+        chosen = 0
+        if version is not None:
+            known = (i for i, body in enumerate(bodies) if body["version"] == version)
+            chosen = next(known, -1)
+            if chosen < 0:
+                raise NotFound
+        if read.fhir:
+            # Sources are kept as they are now; what was before is told by the records alone.
+            reading = self._reading(read, found[:1])
+            return exact_json.dumps(reading.one(found[0])).encode()
+        older = bodies[chosen + 1 :]
+        shown = _shown(read, found[chosen])
+        if not older:
+            return shown
+        return _joined(
+            shown,
+            {
+                "replaces": _replaced(bodies[chosen], older[0]),
+                "history": [{n: body[n] for n in ("version", "received_at")} for body in older],
+            },
+        )
+
+    def series(self, read: "Read", query: SeriesQuery) -> bytes | Listed:
+        """The values of one code over time, at most `MOST_POINTS` results of them.
+
+        Raises:
+            ValidationFailed
+        """
+        _check_period(query.from_, query.to)
+        system, bar, code = query.code.rpartition("|")
+        page = self._repository.page(
+            read.opened,
+            "results",
+            patient=read.patient,
+            limit=MOST_POINTS,
+            after=None,
+            start=query.from_,
+            end=query.to,
+            filters={"code": code},
+            sources=read.fhir,
+        )
+        if read.fhir:
+            return Listed(*self._reading(read, page.found).split(page.found), None)
+        results = [exact_json.loads(record.body) for record in page.found]
+        series, no_numbers = series_of(results, code, system if bar else None)
+        answer = {
+            "series": series,
+            "not_numeric": no_numbers,
+            "complete": page.position is None,
+            **_left_out(page.left_out),
+        }
+        return exact_json.dumps(answer).encode()
+
+    def changes(self, read: "Read", query: ChangesQuery, binding: str) -> "bytes | Changed":
+        """What came, changed or was taken back since a token; without one, the token of now.
+
+        Raises:
+            CursorInvalid
+        """
+        given = self._cursors.read(query.cursor or query.since, binding)
+        if given is None:
+            none: list[ChangedRecord] = []
+            changed, now, more = none, self._repository.now(read.opened), False
+        else:
+            changed, now, more = self._repository.changed(read.opened, Since(**given), query.limit)
+        token = self._cursors.make(asdict(now), binding)
+        assert token is not None  # there is always a position to go on from
+        if read.fhir:
+            return Changed(changed, self._reading(read, changed), token)
+        items = b",".join(_change(read, each) for each in changed)
+        tail = {"since": token, "next_cursor": token if more else None}
+        return b'{"items":[' + items + b"]," + json.dumps(tail).encode()[1:]
+
+    def summary(self, read: "Read", language: Language) -> dict[str, Any] | Listed:
         """Blood group, allergies, chronic conditions, and whose they are."""
-        person = self._pool.submit(self._repository.person, opened.card.patient_id)
-        entries = [json.loads(body) for body in self._repository.every(opened, "summary")]
-        return summary_of(entries, language) | {"patient": _patient(person.result())}
+        opened = read.opened
+        reading = self._pool.submit(self._repository.person, opened.card.patient_id)
+        found = self._repository.every(opened, "summary")
+        person = reading.result()
+        if read.fhir:
+            resources, included = self._reading(read, found).split(found)
+            whose = fhir.patient(person, opened.card.patient_id)
+            return Listed(resources, [whose, *included], None)
+        entries = [json.loads(_shown(read, record)) for record in found]
+        return summary_of(entries, language) | {"patient": _patient(person)}
+
+    def _reading(
+        self, read: "Read", found: Sequence[OpenRecord] | Sequence[ChangedRecord]
+    ) -> Reading:
+        opened = read.opened
+        return Reading(
+            resting=self._repository.sources(opened, found),
+            token=lambda *parts: self._repository.token(opened, *parts),
+            patient_id=opened.card.patient_id,
+            withheld=opened.withheld,
+        )
 
     def access(self, actor: Actor, now: datetime, language: Language) -> dict[str, Any]:
         """Why one does or does not see one's card, clinic by clinic."""
@@ -109,6 +258,65 @@ def facts_of(state: ClinicState, now: datetime) -> ClinicFacts:
         activated=state.relation.card_id is not None,
         consent=consents.state(state.scopes, now),
     )
+
+
+def _check_period(start: date | None, end: date | None) -> None:
+    if start and end and start > end:
+        raise ValidationFailed([FieldProblem("from", "period")])
+
+
+def _left_out(counts: Mapping[Why, int]) -> dict[str, int]:
+    return {"withheld": counts.get("withheld", 0), "pending": counts.get("pending", 0)}
+
+
+def _shown(read: Read, record: OpenRecord) -> bytes:
+    """A record's JSON with its marks, and for clinicians without links to what is hidden."""
+    body = record.body
+    opened = read.opened
+    if opened.withheld:
+        body = _without_links(body, opened.withheld)
+    marks: dict[str, Any] = {}
+    if record.hidden:
+        marks["hidden"] = True
+    if record.held_until:
+        marks["held_until"] = record.held_until
+    return _joined(body, marks) if marks else body
+
+
+def _change(read: Read, each: ChangedRecord) -> bytes:
+    what = {"section": each.section, "record_id": each.record_id, "change": each.kind}
+    if each.record is None:
+        return json.dumps({**what, "version": None, "record": None}).encode()
+    body = _shown(read, each.record)
+    head = json.dumps({**what, "version": json.loads(body)["version"]}).encode()
+    return head[:-1] + b',"record":' + body + b"}"
+
+
+def _without_links(body: bytes, withheld: Hidden) -> bytes:
+    """A record's JSON without what leads to records that this reader must not see."""
+    values = exact_json.loads(body)
+    if values.get("visit_id") and withheld.has("visits", values["visit_id"]):
+        values["visit_id"] = None
+    if values.get("orders"):
+        values["orders"] = [
+            order
+            for order in values["orders"]
+            if order["kind"] == "service" or not withheld.has("prescriptions", order["record_id"])
+        ]
+    return exact_json.dumps(values).encode()
+
+
+def _joined(body: bytes, more: Mapping[str, Any]) -> bytes:
+    """A JSON object with more members."""
+    return body[:-1] + b"," + exact_json.dumps(more).encode()[1:]
+
+
+def _replaced(body: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The version before, as far as it said something else."""
+    named = ("version", "received_at")
+    other = {name: before.get(name) for name in {**before, **body} if name not in named}
+    changed = {name: value for name, value in other.items() if value != body.get(name)}
+    return {**{name: before[name] for name in named}, "changed": changed}
 
 
 def _patient(person: Person) -> dict[str, Any]:

@@ -19,6 +19,7 @@ class Demo:
 
     accounts: list[dict[str, Any]]
     _workers: dict[str, Api] = field(default_factory=dict)
+    _signed_in: dict[str, float] = field(default_factory=dict)
 
     def account(self, note: str) -> dict[str, Any]:
         """The first account whose note begins with `note`."""
@@ -37,13 +38,15 @@ class Demo:
     def worker(self, note: str) -> Api:
         """A worker, signed in by password and app; once, since a time step serves once."""
         account = self.account(note)
-        if note not in self._workers:
-            api = Api()
+        api = self._workers.setdefault(note, Api())
+        # A token lives ten minutes, a session of tests longer.
+        if time.monotonic() - self._signed_in.get(note, -1000.0) > 420:
             path = self._challenge(api, account)
             # The loader used up the present step; the next one is taken too.
             code = pyotp.TOTP(account["totp_secret"]).at(time.time() + 30)
-            self._workers[note] = self._verify(api, path, {"method": "totp", "code": code})
-        return self._workers[note]
+            self._verify(api, path, {"method": "totp", "code": code})
+            self._signed_in[note] = time.monotonic()
+        return api
 
     def _challenge(self, api: Api, account: dict[str, Any]) -> str:
         credentials = {"login": account["login"], "password": account["password"]}

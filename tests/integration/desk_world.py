@@ -52,6 +52,9 @@ class Account:
             "idle_expires_at": moment + 3600,
             "absolute_expires_at": moment + 86400,
             "fresh_until": moment + 600 - age,
+            "created_at": moment,
+            "last_seen_at": moment,
+            "user_agent": "tests",
         }
         table = os.environ["ACCOUNTS_TABLE"]
         dynamo.put(table, session)
@@ -98,6 +101,8 @@ def account(*, appointments: list[dict[str, Any]] | None = None, **person: Any) 
         "appointments": appointments or [],
     }
     dynamo.put(os.environ["ACCOUNTS_TABLE"], state)
+    password = {"pk": state["pk"], "sk": "PASSWORD", "hash": "-", "changed_at": 0, "version": 1}
+    dynamo.put(os.environ["IDENTITY_TABLE"], password)
     made = Account(account_id, phone, person)
     made.sign_in()
     return made

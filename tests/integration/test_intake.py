@@ -200,7 +200,10 @@ def test_a_correction_replaces_what_is_shown(chart: Chart) -> None:
     assert result["observations"][0]["value"] == 5.2
     assert result["version"] == 2
     one = chart.doctor.get(f"{chart.path}/results/{result['record_id']}")
-    assert one.json == result
+    assert result.items() <= one.json.items()
+    replaced = one.json["replaces"]
+    assert (replaced["version"], replaced["changed"]["status"]) == (1, "final")
+    assert replaced["changed"]["observations"][0]["value"] == 7.8
 
 
 def test_entered_in_error_takes_the_record_back(chart: Chart) -> None:

@@ -59,8 +59,17 @@ def test_masks_show_only_the_ends() -> None:
 def test_methods(
     staff: bool, totp: bool, passkeys: int, recovery_codes: int, offered: list[str]
 ) -> None:
-    found = policy.methods(staff=staff, totp=totp, passkeys=passkeys, recovery_codes=recovery_codes)
+    found = policy.methods(
+        phone=True, staff=staff, totp=totp, passkeys=passkeys, recovery_codes=recovery_codes
+    )
     assert found == offered
+
+
+def test_who_has_no_phone_is_offered_no_text_message() -> None:
+    none = policy.methods(phone=False, staff=False, totp=False, passkeys=0, recovery_codes=0)
+    assert none == []
+    app = policy.methods(phone=False, staff=False, totp=True, passkeys=0, recovery_codes=0)
+    assert app == ["totp"]
 
 
 def test_waits_grow_and_end() -> None:

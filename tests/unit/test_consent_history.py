@@ -68,10 +68,13 @@ def test_what_repeats_and_what_does_not() -> None:
     assert not repeats(None)
     assert repeats(None, (None, 1, "active"))
     assert repeats(HERE, (HERE, 1, "active"))
-    assert not repeats(HERE, (None, 1, "active"))
+    assert repeats(HERE, (None, 1, "active"))
     assert not repeats(None, (HERE, 1, "active"))
     assert not repeats(None, (None, 1, "withdrawn"))
-    assert not repeats(HERE, (HERE, 1, "active"), (None, 2, "active"))
+    assert repeats(HERE, (HERE, 1, "active"), (None, 2, "active"))
+    # A narrow one supersedes a wide one that does not cover the clinic any more.
+    assert not repeats(HERE, (None, 1, "withdrawn"))
+    assert not repeats(HERE, (None, 1, "active"), document_version="0.9")
     # The wide one is repeated only where no clinic was taken out of it and closed.
     assert repeats(None, (None, 1, "active"), (HERE, 2, "active"))
     assert not repeats(None, (None, 1, "active"), (HERE, 2, "withdrawn"))

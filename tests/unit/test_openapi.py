@@ -30,30 +30,14 @@ CLINICIANS_READS = (
     "prescriptions",
     "prescriptions/{}",
 )
-# Routes of the contract that are not built yet. The README lists them too.
-LATER = {
-    "GET /v1/cards/{}/results/series",
-    "GET /v1/cards/{}/changes",
-    "POST /v1/cards/{}/journal/{}/contest",
-    "GET /v1/cards/{}/journal/{}/contest",
-    "PUT /v1/cards/{}/records/{}/hidden",
-    "DELETE /v1/cards/{}/records/{}/hidden",
-    "PUT /v1/cards/{}/sections/{}/hidden",
-    "DELETE /v1/cards/{}/sections/{}/hidden",
-    "GET /v1/notifications",
-    "POST /v1/notifications/{}/read",
-    "POST /v1/auth/oidc/{}/start",
-    "POST /v1/auth/oidc/{}/callback",
-    "POST /v1/clinic/patients/{}/merge",
-    "POST /v1/clinic/patients/{}/death",
-    "POST /v1/clinic/cards/{}/cda",
-    "POST /v1/clinic/cards/{}/imports",
-    "GET /v1/clinic/cards/{}/imports/{}",
-    "GET /v1/clinic/cards/{}/results/series",
-    "POST /v1/clinic/cards/emergency",
-    "GET /v1/clinic/cases",
-    "POST /v1/clinic/cases/{}/answer",
+# Routes that the contract does not name (docs/decisions.md).
+BEYOND = {
+    "GET /v1/clinic/release-rules",
+    "PUT /v1/clinic/release-rules",
+    "POST /v1/clinic/cards/{}/results/{}/seen",
 }
+# Routes of the contract that are not built yet. The README lists them too.
+LATER: set[str] = set()
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +68,7 @@ def test_every_route_of_the_contract_is_there_or_named_as_later(document: dict[s
     contract |= {f"GET /v1/clinic/cards/{{}}/{read}" for read in CLINICIANS_READS}
     assert contract - built == LATER - built
     assert not LATER & built, "built already: take it out of LATER"
-    assert built - contract == set(), "not in the contract: is that meant?"
+    assert built - contract == BEYOND, "not in the contract: is that meant?"
 
 
 @needs_contract

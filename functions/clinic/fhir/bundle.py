@@ -20,6 +20,8 @@ SNILS_ALIAS = "Patient|urn:oid:1.2.643.100.3|"
 
 # A searchset is a collection of what was found: some systems export a summary as one.
 BUNDLE_TYPES = frozenset({"transaction", "batch", "collection", "document", "searchset"})
+# Memory, and the time in which a worker must have written them all.
+MAX_ENTRIES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,11 @@ class Parsed:
 
 def parse(body: bytes) -> Parsed:
     """Parse a FHIR R4 JSON body: a Bundle or a single resource. Raises NotFhir."""
-    root = loads(body)
+    return read(loads(body))
+
+
+def read(root: Any) -> Parsed:
+    """Take a Bundle or a single resource apart. Raises NotFhir."""
     if not isinstance(root, dict):
         raise NotFhir("not_an_object", "The body is not a JSON object.")
     kind = root.get("resourceType")
@@ -104,6 +110,8 @@ def parse(body: bytes) -> Parsed:
     given = root.get("entry", [])
     if not isinstance(given, list):
         raise NotFhir("invalid_bundle", "Bundle.entry must be an array.")
+    if len(given) > MAX_ENTRIES:
+        raise NotFhir("too_many_entries", f"A Bundle may have {MAX_ENTRIES} entries.")
     return _gather([_open(i, entry, bundle_type) for i, entry in enumerate(given)], bundle_type)
 
 

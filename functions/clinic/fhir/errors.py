@@ -5,7 +5,8 @@ class NotFhir(Exception):
     """The body is no FHIR R4 JSON that the intake takes.
 
     `code` is stable: not_utf8, not_json, duplicate_key, too_deep, number_too_long, not_an_object,
-    no_resource_type, unknown_resource_type, unsupported_bundle_type, invalid_bundle.
+    no_resource_type, unknown_resource_type, unsupported_bundle_type, invalid_bundle,
+    too_many_entries, too_tangled.
     `detail` is an English sentence that echoes nothing of the body.
     """
 
@@ -26,6 +27,77 @@ class Invalid(Exception):
     @property
     def element(self) -> str:
         return ".".join(self.path)
+
+
+# Of a whole body: code -> (English, Russian).
+BODIES: dict[str, tuple[str, str]] = {
+    "duplicate_key": (
+        "An object in the body has the same key twice.",
+        "Один и тот же ключ стоит в объекте дважды.",
+    ),
+    "forbidden_xml": (
+        "The XML holds a DTD or entities, which are not taken.",
+        "XML содержит DTD или сущности, они не принимаются.",
+    ),
+    "invalid_bundle": (
+        "Bundle.entry must be an array.",
+        "Bundle.entry должен быть массивом.",
+    ),
+    "no_resource_type": (
+        "The body has no resourceType.",
+        "В теле нет resourceType.",
+    ),
+    "not_an_object": (
+        "The body is not a JSON object.",
+        "Тело не является объектом JSON.",
+    ),
+    "not_cda": (
+        "The body is no CDA R2 document with an id, a version and a patient.",
+        "Тело не является документом CDA R2 с идентификатором, версией и пациентом.",
+    ),
+    "not_json": (
+        "The body is not JSON.",
+        "Тело не является JSON.",
+    ),
+    "not_utf8": (
+        "The body is not UTF-8.",
+        "Тело не в кодировке UTF-8.",
+    ),
+    "not_xml": (
+        "The body is not well-formed XML.",
+        "Тело не является правильно построенным XML.",
+    ),
+    "number_too_long": (
+        "A number in the body is too long.",
+        "Слишком длинное число.",
+    ),
+    "too_deep": (
+        "The body nests too deep, or has too many elements.",
+        "Слишком глубокая вложенность или слишком много элементов.",
+    ),
+    "too_many_entries": (
+        "The Bundle has too many entries.",
+        "В Bundle слишком много записей.",
+    ),
+    "too_tangled": (
+        "Results share their members beyond all measure.",
+        "Результаты ссылаются друг на друга сверх всякой меры.",
+    ),
+    "unknown_resource_type": (
+        "The resourceType is none of FHIR R4.",
+        "Такого resourceType в FHIR R4 нет.",
+    ),
+    "unsupported_bundle_type": (
+        "Bundle.type must be transaction, batch, collection, document or searchset.",
+        "Bundle.type должен быть transaction, batch, collection, document или searchset.",
+    ),
+}
+
+
+def say(code: str, language: str) -> str:
+    """What is wrong with a whole body, in "ru" or "en"."""
+    english, russian = BODIES[code]
+    return russian if language == "ru" else english
 
 
 # code -> (English, Russian); {type} is a known resource type, {element} a path of known names.
@@ -73,6 +145,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "not_about_patient": (
         "{element}: the subject is not a Patient.",
         "{element}: субъект не является пациентом (Patient).",
+    ),
+    "older_version": (
+        "{type}: a later version of this document is here already.",
+        "{type}: более новая версия этого документа уже принята.",
     ),
     "reference_unresolved": (
         "{element}: points to a contained resource that is not there.",

@@ -257,7 +257,19 @@ class _Derivation:
             "orders": self._orders(related, making),
             "status": encounter.get("status"),
         }
+        written = self._written(related, making)
+        if written:
+            body["sections"] = written
         self._place(making, "visits", at, body)
+
+    def _written(self, related: list[_Source], making: _Making) -> list[Body]:
+        """What a document of the visit says in its sections: anamnesis, findings, conclusion."""
+        written: list[Body] = []
+        for source in related:
+            if source.kind == "Composition":
+                making.members.setdefault(source.key)
+                written += statements.other_sections(source.resource.get("section"))
+        return written
 
     def _complaints(self, visit: _Source, related: list[_Source], making: _Making) -> str | None:
         said: list[str | None] = []

@@ -130,6 +130,19 @@ def complaint_sections(sections: object) -> str | None:
     return joined(said, "\n")
 
 
+def other_sections(sections: object) -> list[Body]:
+    """[{title, text}] of the sections that are no complaints, the inner ones after the outer."""
+    found: list[Body] = []
+    for section in sections if isinstance(sections, list) else ():
+        named = {code for _, code in codes(section.get("code"))}
+        words = readable.narrative(section.get("text"))
+        title = clean(section.get("title")) or text_of(section.get("code"))
+        if words and title and not named & observations.COMPLAINT_CODES:
+            found.append({"title": title, "text": words})
+        found += other_sections(section.get("section"))
+    return found
+
+
 def plain_text(attachments: object) -> str | None:
     """The text of a report that was attached as text/plain; other forms are not read."""
     for one in attachments if isinstance(attachments, list) else ():
