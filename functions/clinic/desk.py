@@ -115,20 +115,22 @@ class Desk:
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Who works at a clinic now, and the account to go on after.
 
+        An operator who names no clinic sees the workers of all.
+
         Raises:
             Forbidden: a registrar asks for another clinic.
-            ValidationFailed: an operator names none.
         """
         registrar = actor.appointment("registrar")
         if registrar:
             if clinic_id not in (None, registrar.clinic_id):
                 raise Forbidden
             clinic_id = registrar.clinic_id
+        after = after or ""
         if clinic_id is None:
-            raise ValidationFailed([FieldProblem("clinic_id", "missing")])
-        workers = [
-            w for w in self._registry.workers(ClinicId(clinic_id)) if w.account_id > (after or "")
-        ]
+            workers = self._registry.everybody(after, limit + 1)
+        else:
+            here = self._registry.workers(ClinicId(clinic_id))
+            workers = [worker for worker in here if worker.account_id > after]
         shown = workers[:limit]
         more = len(workers) > limit
         return [worker.answer() for worker in shown], shown[-1].account_id if more else None

@@ -196,7 +196,7 @@ def put_release_rules(request: Request) -> Answer:
     errors=[CursorInvalid],
 )
 def get_staff(request: Request) -> Answer:
-    """Who works at a clinic now: a registrar's own, or the one that an operator names."""
+    """Who works at a clinic now: a registrar's own; for an operator the one named, or all."""
     query = request.query
     binding = request.binding(query.clinic_id)
     position = cursors.read(query.cursor, binding)

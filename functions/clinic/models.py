@@ -92,7 +92,7 @@ class PutClinic(Model):
 
 
 class StaffQuery(Paging):
-    """`clinic_id` is for operators; a registrar sees their own clinic."""
+    """`clinic_id` is for operators, who see all without it; a registrar sees their own clinic."""
 
     clinic_id: Id | None = None
 

@@ -112,6 +112,25 @@ class Registry:
         )
         return [worker for worker in map(Worker.from_item, items) if not worker.removed_at]
 
+    def everybody(self, after: str, enough: int) -> list[Worker]:
+        """Workers of all clinics, by account, from behind `after` until there are enough."""
+        found: list[Worker] = []
+        start: Item | None = None
+        while len(found) < enough:
+            page = dynamo.query(
+                self._tables.registry,
+                "listing_pk = :staff AND listing_sk > :after",
+                {":staff": staff.LISTING, ":after": after or " "},
+                index="listing",
+                start=start,
+                consistent=False,
+            )
+            found += [w for w in map(Worker.from_item, page.items) if not w.removed_at]
+            start = page.next_key
+            if start is None:
+                break
+        return found
+
     def account_state(self, account_id: AccountId) -> Item | None:
         place = accounts.state_lookup(self._tables.accounts, account_id)
         return dynamo.get(place.table, _key(place))

@@ -2,6 +2,7 @@
 
 Registry table:
     CLINIC#<id> | STAFF#<account>    name, role, specialty, appointed_at, appointed_by, removed_at
+The index `listing` has them all, by account.
 """
 
 from dataclasses import asdict, dataclass
@@ -9,6 +10,8 @@ from typing import Any
 
 from kernel.dynamo import Item, Lookup
 from kernel.identity import AccountId, Appointment, ClinicId, Role
+
+LISTING = "STAFF"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class Worker:
 
     def to_item(self) -> dict[str, Any]:
         place = lookup("", self.clinic_id, self.account_id)
-        return {"pk": place.pk, "sk": place.sk, **asdict(self)}
+        listed = {"listing_pk": LISTING, "listing_sk": self.account_id}
+        return {"pk": place.pk, "sk": place.sk, **listed, **asdict(self)}
 
     @property
     def appointment(self) -> Appointment:
