@@ -31,6 +31,7 @@ _TRANSACTED = {
 }
 _S3 = {
     "HeadObject": "GetObject",
+    "ListObjectsV2": "ListBucket",
     "CreateMultipartUpload": "PutObject",
     "UploadPart": "PutObject",
     "CompleteMultipartUpload": "PutObject",
