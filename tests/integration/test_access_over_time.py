@@ -225,6 +225,7 @@ CardOverTime.TestCase.settings = settings(
 
 
 @pytest.mark.usefixtures("aws")
+@pytest.mark.long
 class TestCardOverTime(CardOverTime.TestCase):  # type: ignore[misc,valid-type]
     pass
 

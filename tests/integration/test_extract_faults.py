@@ -24,10 +24,8 @@ from tests.integration.conftest import Demo
 
 ORDER = {"kind": "visit", "language": "ru", "from": "2026-09-01", "to": "2026-11-30"}
 
-# Each makes a paper for each of some 20 calls: the worst one always, the others at length only.
-WORST = "killed after"
-OTHERS = [how for how in (*faults.KILLS, *faults.FAULTS) if how != WORST]
-MODES = [WORST, *(pytest.param(how, marks=pytest.mark.long) for how in OTHERS)]
+# Each makes a paper for each of some 20 calls.
+MODES = [pytest.param(how, marks=pytest.mark.long) for how in (*faults.KILLS, *faults.FAULTS)]
 
 
 class World:

@@ -73,6 +73,7 @@ def expected(demo: Demo) -> tuple[Json, Json, list[str]]:
     return before, seen(chart), calls.names
 
 
+@pytest.mark.long
 def test_killed_before_or_after_any_call_it_shows_all_or_nothing(
     demo: Demo, impatient: None
 ) -> None:
@@ -101,6 +102,7 @@ def test_killed_before_or_after_any_call_it_shows_all_or_nothing(
     assert committed
 
 
+@pytest.mark.long
 def test_a_broken_connection_at_any_call_is_answered_and_a_repeat_completes(
     demo: Demo, impatient: None
 ) -> None:
