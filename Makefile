@@ -19,7 +19,7 @@ SYNC = $(UV) sync --quiet --frozen --python "$$(cat $(PYTHON_FILE))"
 CODE := functions local tests $(wildcard bench verifier)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-long lint format openapi build lock check-lock clean
+.PHONY: help run install test test-part-1 test-part-2 test-long lint format openapi build lock check-lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -30,8 +30,18 @@ run: install ## start everything on 127.0.0.1:8080 (PORT=n; MEDKARTA_STATE=dir k
 
 install: $(MAIN) $(SAM) $(PLATFORM) $(FUNCTION) ## make the environments that everything runs in
 
-test: install ## unit, integration and end-to-end tests
+test: install ## unit, integration and end-to-end tests, on two cores (ARGS=… for some of them)
+ifdef ARGS
 	.venv/bin/python -m pytest $(ARGS)
+else
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-part-1 test-part-2
+endif
+
+test-part-1: install
+	.venv/bin/python -m pytest tests/unit tests/e2e tests/infra tests/integration/test_[a-d]*.py
+
+test-part-2: install
+	.venv/bin/python -m pytest tests/integration/test_[e-z]*.py
 
 test-long: install ## what takes minutes
 	.venv/bin/python -m pytest -m long $(ARGS)

@@ -2,7 +2,7 @@
 
 conftest lets these tests run last. That no call is outside of a role holds for any run; that no
 grant is unused can only be said of the whole suite in one process, and is asked for by
-`MEDKARTA_GRANTS=1 make test`: the roles have not been trimmed to its answer yet.
+`MEDKARTA_GRANTS=1 make test ARGS=tests`: the roles have not been trimmed to its answer yet.
 """
 
 import os
