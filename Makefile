@@ -57,8 +57,9 @@ lint: $(MAIN) $(SAM) check-lock ## ruff, mypy, cfn-lint with serverless rules, s
 
 # Rules of the serverless set that the template does not keep: tracing (WS1000, WS2002), log groups
 # with a retention (WS1004), access logs (ES2000) and throttles (ES2003) belong to its operation;
-# a dead-letter queue has no dead-letter queue of its own (ES6000).
-NOT_YET := WS1000 WS1004 WS2002 ES2000 ES2003 ES6000
+# a dead-letter queue has no dead-letter queue of its own (ES6000); a sweep that failed is made again
+# in the next minute (ES1007, ES4000).
+NOT_YET := WS1000 WS1004 WS2002 ES1007 ES2000 ES2003 ES4000 ES6000
 
 format: $(MAIN) ## put the code into its format
 	.venv/bin/ruff check --fix-only .
