@@ -38,10 +38,10 @@ else
 endif
 
 test-part-1: install
-	.venv/bin/python -m pytest tests/unit tests/e2e tests/infra tests/integration/test_[a-d]*.py
+	.venv/bin/python -m pytest tests/unit tests/e2e tests/infra $(wildcard tests/integration/test_[a-d]*.py tests/integration/test_intake_*.py)
 
 test-part-2: install
-	.venv/bin/python -m pytest tests/integration/test_[e-z]*.py
+	.venv/bin/python -m pytest $(filter-out tests/integration/test_intake_%,$(wildcard tests/integration/test_[e-z]*.py))
 
 test-long: install ## what takes minutes
 	.venv/bin/python -m pytest -m long $(ARGS)
