@@ -13,7 +13,7 @@ from botocore.signers import RequestSigner, S3PostPresigner
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
-from tests import privileges, template
+from tests import privileges, quick_moto, template
 
 PARAMETERS = {
     "Stage": "test",
@@ -89,6 +89,7 @@ def aws() -> Iterator[None]:
         patch.setattr(RequestSigner, "generate_presigned_url", noting)
         patch.setattr(S3PostPresigner, "generate_presigned_post", noting_form)
         patch.setattr(ThreadPoolExecutor, "submit", privileges.FollowingExecutor.follow)
+        quick_moto.apply(patch)
         with mock_aws():
             from kernel import aws as clients
 

@@ -1,0 +1,87 @@
+"""moto without two of its costs, which grow with all that a test run has stored.
+
+Its transactions copy every table that they name, whole, to be able to roll back: here they copy the
+items that they name. And it looks up each attribute of each item under several spellings of all ten
+DynamoDB types: here an attribute value is written as it is. What moto answers stays the same.
+"""
+
+import base64
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from moto.core.serialize import JSONSerializer
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
+
+_transact = DynamoDBBackend.transact_write_items
+_serialize = JSONSerializer._serialize_type_structure
+
+
+def apply(patch: pytest.MonkeyPatch) -> None:
+    """Make moto quick until the patch is undone."""
+    patch.setattr(DynamoDBBackend, "transact_write_items", _transact_write_items)
+    patch.setattr(JSONSerializer, "_serialize_type_structure", _serialize_type_structure)
+
+
+def _transact_write_items(self: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+    named: dict[str, list[dict[str, Any]]] = {}
+    for (operation,) in (item.values() for item in transact_items if len(item) == 1):
+        key = operation.get("Key") or operation.get("Item") or {}
+        named.setdefault(operation.get("TableName", ""), []).append(key)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Table,
+            "__deepcopy__",
+            lambda table, memo: _backup(table, named[table.name]),
+            raising=False,
+        )
+        _transact(self, transact_items)
+
+
+def _backup(table: Table, keys: Iterable[dict[str, Any]]) -> Table:
+    """The table as it is now, for a roll-back: its own copies of the items with these keys, the
+    others shared."""
+    twin = copy.copy(table)
+    twin.items = copy.copy(table.items)
+    for key in keys:
+        hash_key = DynamoType(key[table.hash_key_attr])
+        if table.range_key_attr is None:
+            if hash_key in table.items:
+                twin.items[hash_key] = copy.deepcopy(table.items[hash_key])
+            continue
+        if twin.items.get(hash_key) is table.items.get(hash_key):
+            twin.items[hash_key] = dict(table.items.get(hash_key, {}))
+        range_key = DynamoType(key[table.range_key_attr])
+        if range_key in twin.items[hash_key]:
+            twin.items[hash_key][range_key] = copy.deepcopy(twin.items[hash_key][range_key])
+    if table.stream_shard is not None:
+        twin.stream_shard = copy.copy(table.stream_shard)
+        twin.stream_shard.table = twin
+        twin.stream_shard.items = list(table.stream_shard.items)
+    return twin
+
+
+def _serialize_type_structure(
+    self: JSONSerializer, serialized: Any, value: Any, shape: Any, key: str
+) -> None:
+    if shape.name == "AttributeValue" and isinstance(value, dict):
+        serialized[key] = _attribute(value)
+    else:
+        _serialize(self, serialized, value, shape, key)
+
+
+def _attribute(value: dict[str, Any]) -> dict[str, Any]:
+    ((kind, inner),) = value.items()
+    match kind:
+        case "M":
+            inner = {name: _attribute(each) for name, each in inner.items()}
+        case "L":
+            inner = [_attribute(each) for each in inner]
+        case "B":
+            inner = base64.b64encode(inner).decode()
+        case "BS":
+            inner = [base64.b64encode(each).decode() for each in inner]
+    return {kind: inner}
