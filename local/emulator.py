@@ -5,6 +5,8 @@ starts and stops it and sets its environment. The version of ministack is pinned
 because what stands here reaches into its inside.
 """
 
+import contextlib
+import copy
 import functools
 import hashlib
 import json
@@ -13,6 +15,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -157,6 +160,29 @@ def run_functions_with(python: str) -> None:
     sys.executable = python
 
 
+def save_what_still_changes() -> None:
+    """Write the state of a service even while functions that are still at work change it.
+
+    ministack copies a service's state once, and leaves it out when something was added meanwhile.
+    """
+    save_all = app.save_all
+
+    def steady(read: Callable[[], Json | None]) -> Callable[[], Json | None]:
+        def state() -> Json | None:
+            for _ in range(100):
+                with contextlib.suppress(RuntimeError):  # dictionary changed size during iteration
+                    return copy.deepcopy(read())
+                time.sleep(0.02)
+            return copy.deepcopy(read())
+
+        return state
+
+    def save_all_steadily(services: dict[str, Callable[[], Json | None]]) -> None:
+        save_all({name: steady(read) for name, read in services.items()})
+
+    app.save_all = save_all_steadily
+
+
 def stop_with_parent() -> None:
     """Stop cleanly when the other end of standard input closes, which a dead parent's does too."""
 
@@ -175,6 +201,7 @@ def main(environment: Callable[[str], str]) -> None:
     time_text_messages()
     write_function_logs(environment("MEDKARTA_FUNCTION_LOG"))
     hold_code_once()
+    save_what_still_changes()
     run_functions_with(environment("MEDKARTA_FUNCTION_PYTHON"))
     stop_with_parent()
     sys.argv = ["ministack"]

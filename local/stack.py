@@ -35,7 +35,7 @@ from local.front import Front, Json
 PLATFORM_PYTHON = ROOT / ".venv-platform" / "bin" / "python"
 FUNCTION_PYTHON = ROOT / ".venv-function" / "bin" / "python"
 PLATFORM_START = 30  # seconds
-PLATFORM_STOP = 30  # seconds; it writes its state
+PLATFORM_STOP = 120  # seconds; it writes its state
 
 Say = Callable[[str], None]
 
