@@ -1,8 +1,9 @@
-"""moto without two of its costs, which grow with all that a test run has stored.
+"""moto without those of its costs that grow with all that a test run has stored.
 
 Its transactions copy every table that they name, whole, to be able to roll back: here they copy the
-items that they name. And it looks up each attribute of each item under several spellings of all ten
-DynamoDB types: here an attribute value is written as it is. What moto answers stays the same.
+items that they name. Its queries sort all items of the table: here they look at those that have the
+key. And it looks up each attribute of each item under several spellings of all ten DynamoDB types:
+here an attribute value is written as it is. What moto answers stays the same.
 """
 
 import base64
@@ -17,12 +18,14 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 
 _transact = DynamoDBBackend.transact_write_items
+_query = Table.query
 _serialize = JSONSerializer._serialize_type_structure
 
 
 def apply(patch: pytest.MonkeyPatch) -> None:
     """Make moto quick until the patch is undone."""
     patch.setattr(DynamoDBBackend, "transact_write_items", _transact_write_items)
+    patch.setattr(Table, "query", _query_by_key)
     patch.setattr(JSONSerializer, "_serialize_type_structure", _serialize_type_structure)
 
 
@@ -62,6 +65,26 @@ def _backup(table: Table, keys: Iterable[dict[str, Any]]) -> Table:
         twin.stream_shard.table = twin
         twin.stream_shard.items = list(table.stream_shard.items)
     return twin
+
+
+def _query_by_key(self: Table, hash_key: DynamoType, *args: Any, **kwargs: Any) -> Any:
+    index = args[6] if len(args) > 6 else kwargs.get("index_name")
+    if index is None:
+        found = self.items.get(hash_key, {})
+        items = list(found.values()) if isinstance(found, dict) else [found]
+    else:
+        stored: Any = self.items.values()
+        if self.range_key_attr is not None:
+            stored = (item for partition in stored for item in partition.values())
+        keys = [(name, key.value) for name, key in kwargs["hash_key_conditions"]]
+        items = [
+            item
+            for item in stored
+            if all((value := item.attrs.get(name)) and value.value == key for name, key in keys)
+        ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(self, "all_items", lambda: items, raising=False)
+        return _query(self, hash_key, *args, **kwargs)
 
 
 def _serialize_type_structure(

@@ -81,3 +81,29 @@ def test_every_type_of_attribute_comes_back(table: str) -> None:
         ExpressionAttributeValues={":pk": key["pk"], ":sk": key["sk"]},
     )["Items"]
     assert read == client.get_item(TableName=table, Key=key)["Item"] == item
+
+
+def test_a_query_finds_what_has_its_key_in_order(table: str) -> None:
+    client = boto3.client("dynamodb")
+    pk, other = f"QUICK#{new_phone()}", f"QUICK#{new_phone()}"
+    for key, sk in ((pk, "3"), (other, "1"), (pk, "1"), (pk, "2")):
+        listed = {"listing_pk": {"S": pk}, "listing_sk": {"S": sk}} if sk != "3" else {}
+        item: Any = {"pk": {"S": key}, "sk": {"S": sk}, **listed}
+        client.put_item(TableName=os.environ["REGISTRY_TABLE"], Item=item)
+
+    def found(key: str, **options: Any) -> list[tuple[str, str]]:
+        pages = client.get_paginator("query").paginate(
+            TableName=os.environ["REGISTRY_TABLE"],
+            KeyConditionExpression=f"{key} = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            PaginationConfig={"PageSize": 2},
+            **options,
+        )
+        return [(i["pk"]["S"], i["sk"]["S"]) for page in pages for i in page["Items"]]
+
+    assert found("pk") == [(pk, "1"), (pk, "2"), (pk, "3")]
+    assert found("pk", ScanIndexForward=False) == [(pk, "3"), (pk, "2"), (pk, "1")]
+    assert found("listing_pk", IndexName="listing") == [
+        *sorted([(pk, "1"), (other, "1")]),
+        (pk, "2"),
+    ]
