@@ -4,7 +4,6 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -31,19 +30,21 @@ REGION = "eu-central-1"
 
 # Who reads what the whole run has done.
 LAST = "test_privileges.py"
+# The files whose tests run this time.
+RAN = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the tests that judge the whole run to its end, and note what of it does not run."""
+    """Put the tests that judge what was called to the end, and note what runs."""
     items.sort(key=lambda item: item.path.name == LAST)
-    folder = Path(__file__).parent
-    known = {p for part in ("unit", "integration") for p in (folder / part).rglob("test_*.py")}
-    missing = sorted(path.name for path in known - {item.path for item in items})
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        missing.append("other workers have the rest")
-    if config.option.keyword:
-        missing.append(f"-k {config.option.keyword}")
-    config.stash[template.NOT_RUN] = ", ".join(missing)
+    config.stash[RAN] = sorted({item.path.name for item in items})
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave what the functions called for the judgement at the end of `make test`."""
+    if session.config.option.keyword or session.config.option.collectonly:
+        return  # a part of a file is not the file
+    privileges.leave(session.config.stash.get(RAN, []))
 
 
 @pytest.fixture(scope="session")

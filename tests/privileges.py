@@ -7,19 +7,24 @@ Both are told in the same words: an action, and a resource by its logical id (`R
 import contextvars
 import copy
 import json
+import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests import template
 
 Call = tuple[str, str]
+# Set by `make test` alone: the folder where each of its processes leaves what it ran and called.
+_FOLDER = "MEDKARTA_RUN"
 PHONE = "a phone number"
 _DYNAMODB = "dynamodb"
 _TRANSACTED = {
@@ -168,6 +173,43 @@ class FollowingExecutor:
     def follow(pool: ThreadPoolExecutor, work: Callable[..., Any], /, *a: Any, **k: Any) -> Any:
         context = contextvars.copy_context()
         return FollowingExecutor.submit(pool, context.run, work, *a, **k)
+
+
+# --- what several processes called ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Run:
+    """A whole `make test`: the files whose tests ran, and what each handler called in them."""
+
+    ran: frozenset[str]
+    calls: Mapping[str, set[Call]]
+
+
+def leave(ran: Iterable[str]) -> None:
+    """Write down what this process ran and called, where `make test` wants it."""
+    folder = os.environ.get(_FOLDER)
+    if not folder:
+        return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    called = {handler: sorted(found) for handler, found in sorted(calls.items())}
+    text = json.dumps({"ran": sorted(ran), "calls": called}, ensure_ascii=False, indent=0)
+    Path(folder, f"{os.getpid()}.json").write_text(text, "utf-8")
+
+
+def whole_run() -> Run | None:
+    """What all processes of this `make test` left; None where only some tests are run."""
+    folder = os.environ.get(_FOLDER)
+    if not folder:
+        return None
+    ran: set[str] = set()
+    together: dict[str, set[Call]] = defaultdict(set)
+    for path in Path(folder).glob("*.json"):
+        left = json.loads(path.read_text("utf-8"))
+        ran.update(left["ran"])
+        for handler, found in left["calls"].items():
+            together[handler].update((action, place) for action, place in found)
+    return Run(frozenset(ran), together)
 
 
 # --- what the roles grant -----------------------------------------------------------------------

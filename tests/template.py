@@ -7,11 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-# In pytest's stash: which tests of the suite do not run this time.
-NOT_RUN = pytest.StashKey[str]()
 PATH = Path(__file__).parent.parent / "infra" / "template.yaml"
 
 

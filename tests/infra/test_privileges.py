@@ -1,48 +1,56 @@
-"""Least privilege for real: what each function called in this run against what its role grants.
+"""Least privilege for real: what each function called against what its role grants.
 
-conftest lets these tests run last. That no call is outside of a role holds for any run; that no
-grant is unused can only be said of the whole suite in one process, and is asked for by
-`MEDKARTA_GRANTS=1 make test ARGS=tests`: the roles have not been trimmed to its answer yet.
+`make test` runs the suite in two processes and this file last, alone: it judges what both left
+(tests/privileges.py), so that no call is outside of a role and no grant is unused in the whole run.
+In a run of some tests it judges the calls of its own process, and asks nothing of what was unused.
 """
 
-import os
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from tests import privileges, template
+from tests.privileges import Call
 
 FUNCTIONS = sorted(template.resources("AWS::Serverless::Function"))
 # Whoever needs no more than a session's item has no business with logins and credentials.
 IDENTITY = {"AuthFunction", "BootstrapFunction", "ClinicFunction"}
+# Lambda itself puts there what a stream's consumer gave up.
+NOT_BY_A_FUNCTION = {("sqs:SendMessage", "JournalDeadLetters")}
+RUN = privileges.whole_run()
+TESTS = Path(__file__).parents[1]
+
+
+def test_the_whole_suite_was_run() -> None:
+    """What no process ran has called nothing, and its grants would look unused."""
+    if RUN is None:
+        pytest.skip("only some tests are run: `make test` judges the whole")
+    files = {p.name for part in ("unit", "integration") for p in (TESTS / part).rglob("test_*.py")}
+    assert not files - RUN.ran, "in neither part of `make test`"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_call_of_a_function_is_granted_to_it(aws: None, name: str) -> None:
+def test_every_call_of_a_function_is_granted_to_it(name: str) -> None:
     grants = list(privileges.grants(name))
     refused = {
         call
-        for call in privileges.calls[_handler(name)]
+        for call in _called(privileges.calls if RUN is None else RUN.calls, name)
         if not any(privileges.allows(grant, call) for grant in grants)
     }
     assert not refused, "\n".join(f"{action} on {place}" for action, place in sorted(refused))
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_no_grant_of_a_function_is_unused(
-    aws: None, name: str, request: pytest.FixtureRequest
-) -> None:
-    if "MEDKARTA_GRANTS" not in os.environ:
-        pytest.skip("asked for by MEDKARTA_GRANTS=1")
-    if missing := request.config.stash.get(template.NOT_RUN, None):
-        pytest.skip(f"only a part of the suite ran: {missing}")
-    calls = privileges.calls[_handler(name)]
+def test_no_grant_of_a_function_is_unused(name: str) -> None:
+    if RUN is None:
+        pytest.skip("only some tests are run: `make test` judges the whole")
+    calls = _called(RUN.calls, name)
     unused = {
         (action, place)
         for action, place, excluding in privileges.grants(name)
         if not any(privileges.allows((action, place, excluding), call) for call in calls)
-        # Lambda itself puts there what a stream's consumer gave up.
-        and (action, place) != ("sqs:SendMessage", "JournalDeadLetters")
-    }
+    } - NOT_BY_A_FUNCTION
     assert not unused, "\n".join(f"{action} on {place}" for action, place in sorted(unused))
 
 
@@ -64,5 +72,6 @@ def test_credentials_are_out_of_reach_for_all_who_need_only_the_session() -> Non
     assert reaching <= IDENTITY
 
 
-def _handler(name: str) -> str:
-    return str(template.resources("AWS::Serverless::Function")[name]["Handler"])
+def _called(calls: Mapping[str, set[Call]], name: str) -> set[Call]:
+    handler = str(template.resources("AWS::Serverless::Function")[name]["Handler"])
+    return calls.get(handler, set())
