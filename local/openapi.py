@@ -211,6 +211,9 @@ def _responses(route: Any, models: _Models) -> Json:
             if route.fhir and status == route.status:
                 good["content"]["application/fhir+json"] = {"schema": _FHIR}
         responses[str(status)] = good
+    if route.location:
+        where = {"schema": {"type": "string"}, "description": route.location}
+        responses[str(route.status)]["headers"] = {"Location": where}
     if route.etag:
         responses[str(route.status)]["headers"] = {"ETag": {"schema": {"type": "string"}}}
         responses["304"] = {"description": _STATUS_NAMES[304]}

@@ -44,7 +44,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Leave what the functions called for the judgement at the end of `make test`."""
     if session.config.option.keyword or session.config.option.collectonly:
         return  # a part of a file is not the file
-    privileges.leave(session.config.stash.get(RAN, []))
+    ran: list[str] = session.config.stash.get(RAN, [])
+    privileges.leave(ran)
 
 
 @pytest.fixture(scope="session")

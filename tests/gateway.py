@@ -4,8 +4,9 @@ import base64
 import importlib
 import itertools
 import json
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -15,6 +16,8 @@ import httpx
 
 from tests import privileges, template
 
+# Tokens live ten minutes; the people of a module's tests, on a slow machine, longer.
+_RENEWED_AFTER = 240.0
 _addresses = itertools.count(1)
 _iterators: dict[str, str] = {}
 
@@ -43,12 +46,17 @@ def function(handler: str) -> Any:
 
 @dataclass
 class Api:
-    """A client of the whole API. Each has a network address of its own unless one is given."""
+    """A client of the whole API. Each has a network address of its own unless one is given.
+
+    `renew` gives the next token of the same session, as a client has it before the old one ends.
+    """
 
     token: str | None = None
     language: str = "ru"
     ip: str = field(default_factory=lambda: _address(next(_addresses)))
     headers: dict[str, str] = field(default_factory=dict)
+    renew: Callable[[], str] | None = None
+    _renewed: float = field(default_factory=time.monotonic)
 
     def get(self, path: str, **options: Any) -> Response:
         return self.request("GET", path, **options)
@@ -81,6 +89,9 @@ class Api:
         if found is None:
             return Response(404, {}, json.dumps({"code": "not_found", "status": 404}))
         route, parameters = found
+        if self.renew and time.monotonic() - self._renewed > _RENEWED_AFTER:
+            self._renewed = time.monotonic()  # before it: renewing may be a request of this client
+            self.token = self.renew()
         sent = {"Accept-Language": self.language, "User-Agent": "tests", **self.headers}
         if self.token:
             sent["Authorization"] = f"Bearer {self.token}"

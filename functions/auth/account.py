@@ -383,7 +383,7 @@ class OwnAccount:
         """
         account, profile = self._own(actor)
         if len(account.passkeys) >= policy.PASSKEYS:
-            raise Conflict
+            raise Conflict("passkeys_full")
         name = identifiers.masked_phone(profile.phone)
         options, challenge = self._passkeys.registration_options(account, name)
         until = clock.epoch(caller.now) + policy.ENROLMENT

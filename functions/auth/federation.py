@@ -172,7 +172,7 @@ class Federation:
             raise CredentialsInvalid
         profile = self._profiles.opened(account.profile)
         if profile.birth_date != person.birth_date:
-            raise Conflict
+            raise Conflict("provider_differs")
         verifying, state = self._verify(account, profile, state, person, caller)
         device = device_hash(device_token)
         added: tuple[str, Action] | None = None
@@ -206,7 +206,7 @@ class Federation:
         if not person.confirmed or person.snils is None:
             return [], state
         if profile.snils_verified and profile.snils != person.snils:
-            raise Conflict
+            raise Conflict("provider_differs")
         patient = None if state.get("patient_id") else self._registry.unbound(person.snils)
         if state["level"] == "verified" and patient is None:
             return [], state

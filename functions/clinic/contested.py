@@ -44,7 +44,7 @@ class Contested:
         if case is None:
             raise NotFound
         if case.entry["account_id"] == actor.account_id:
-            raise Forbidden
+            raise Forbidden("own_act")
         entry = self.journal.entry(
             case.card_id,
             now=now,
@@ -66,7 +66,7 @@ class Contested:
         )
         answered = self.cases.get(clinic_id, case_id)
         if not done or answered is None:
-            raise Conflict
+            raise Conflict("case_answered")
         return self._shown(answered, now)
 
     def _shown(self, case: Case, now: datetime) -> dict[str, Any]:

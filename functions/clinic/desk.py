@@ -151,7 +151,7 @@ class Desk:
         if account_id is None:
             raise NotFound
         if policy.is_oneself(actor, account_id=account_id):
-            raise Forbidden
+            raise Forbidden("oneself")
         if self._registry.clinic(clinic_id) is None:
             raise ValidationFailed([FieldProblem("clinic_id", "value")])
         worker = Worker(
@@ -165,7 +165,7 @@ class Desk:
         )
         if not self._registry.appoint(worker):
             same = [h for h in self._held(account_id) if _role_at(h) == (given.role, clinic_id)]
-            raise AlreadyExists if same else Conflict
+            raise AlreadyExists if same else Conflict("appointed_elsewhere")
         return worker.answer()
 
     def dismiss(self, actor: Actor, account_id: AccountId, now: datetime) -> None:
@@ -288,7 +288,7 @@ class Desk:
 
         Raises:
             NotFound: no such patient.
-            Conflict: not attached here. AlreadyExists: there is a card.
+            Forbidden: not attached here. AlreadyExists: there is a card.
         """
         patient = self._served(actor, patient_id)
         patient_id = patient.patient_id  # of somebody entered twice: the one who stays
@@ -297,7 +297,7 @@ class Desk:
         if relation and relation.card_id:
             raise AlreadyExists
         if relation is None or not relation.attached:
-            raise Conflict
+            raise Forbidden("not_attached_here")
         card = Card(
             card_id=CardId(ids.time_ordered(now)),
             patient_id=patient_id,
@@ -337,7 +337,7 @@ class Desk:
         if document.valid_until(given_at) <= now:
             raise ValidationFailed([FieldProblem("signed_on", "value")])
         if policy.acted_since(self._acts.history(patient_id), clinic_id, given.signed_on):
-            raise Conflict
+            raise Conflict("patient_acted_since")
         act = Act(
             patient_id=patient_id,
             account_id=actor.account_id,
@@ -408,7 +408,7 @@ class Desk:
         account_id = self._profiles.find(phone)
         if account_id:
             if policy.is_oneself(actor, account_id=account_id):
-                raise Forbidden
+                raise Forbidden("oneself")
             code = self._codes.issue(_verification(actor, account_id), "verify", now)
             minutes = codes.SECONDS // 60
             self._messages.send(
@@ -430,13 +430,13 @@ class Desk:
         if account_id is None:
             raise ChallengeExpired
         if policy.is_oneself(actor, account_id=account_id):
-            raise Forbidden
+            raise Forbidden("oneself")
         used = self._codes.match(_verification(actor, account_id), "verify", given.code, now)
         patient = self._registry.find(given.snils)
         if patient is None:
             raise NotFound
         if patient.died_on:
-            raise Conflict
+            raise Conflict("patient_died")
         profile = self._profiles.get(account_id)
         state = self._registry.account_state(account_id)
         if profile is None or state is None:
@@ -445,7 +445,7 @@ class Desk:
         if bound == patient.patient_id and patient.account_id == account_id:
             raise AlreadyExists
         if bound or patient.account_id:
-            raise Conflict
+            raise Conflict("bound_elsewhere")
         wrong = policy.mismatches(profile, patient.person, given.snils)
         if wrong:
             raise ValidationFailed([FieldProblem(name, "mismatch") for name in wrong])
@@ -510,9 +510,9 @@ class Desk:
         if patient is None:
             raise NotFound
         if patient.died_on and not dead:
-            raise Conflict
+            raise Conflict("patient_died")
         if policy.is_oneself(actor, patient_id=patient.patient_id):
-            raise Forbidden
+            raise Forbidden("oneself")
         return patient
 
     def _clinic(self, actor: Actor) -> Clinic:
@@ -544,7 +544,7 @@ class Desk:
     ) -> None:
         profile = self._profiles.get(patient.account_id) if patient.account_id else None
         if profile is None:
-            raise Conflict
+            raise Conflict("attached_elsewhere")
         self._count_message(actor, profile.phone, now)
         code = self._codes.issue(subject, "attachment", now)
         text = texts.text(language, "sms.attachment_code", code=code, clinic=clinic.name)
@@ -596,5 +596,7 @@ def _signed_document(given: PaperConsent, now: datetime) -> consents.Document:
         raise ValidationFailed([FieldProblem("signed_on", "in_future")])
     try:
         return consents.chosen(given.document_version, given.document_sha256, given.signed_on)
+    except Conflict:
+        raise Conflict("document_of_another_day") from None
     except ValueError:  # before there was any text
         raise ValidationFailed([FieldProblem("signed_on", "value")]) from None

@@ -56,7 +56,7 @@ class Emergencies:
             self.journal.stranger_refused(actor.account_id, "", "emergency", NotFound.code, now)
             raise NotFound
         if policy.is_oneself(actor, patient_id=patient.patient_id):
-            raise Forbidden
+            raise Forbidden("oneself")
         until = now + DURATION
         grants = [
             Grant(

@@ -124,6 +124,7 @@ def post_seen(request: Request) -> Answer:
     access=CardWrite(Action.WRITE_AS_CLINICIAN, "imports"),
     answer="ImportOrdered",
     status=201,
+    location=IMPORTS + "/{import_id}",
 )
 def post_import(request: Request) -> Answer:
     """Order an import: the answer holds the form by which the file is uploaded, up to 50 MB."""

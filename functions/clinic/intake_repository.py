@@ -211,7 +211,7 @@ class IntakeRepository:
         except dynamo.ConditionFailed as lost:
             # A repeat after a lost answer meets the lock that it has taken already.
             if lost.old is None or lost.old.get("lock_id") != lock_id:
-                raise Conflict from lost
+                raise Conflict("intake_under_way") from lost
             item = lost.old
         attempt = item["attempt"]
         head = Head.from_item(item)

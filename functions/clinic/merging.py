@@ -50,12 +50,12 @@ class Merging:
             self.repository.finish(survivor.patient_id, gone)
             return _answer(survivor, gone)
         if duplicate.patient_id != duplicate_id:  # with somebody else
-            raise Conflict
+            raise Conflict("merged_with_another")
         wrong = policy.differences(survivor.person, duplicate.person)
         if wrong:
             raise ValidationFailed([FieldProblem(name, "mismatch") for name in wrong])
         if survivor.account_id and duplicate.account_id:
-            raise Conflict
+            raise Conflict("two_accounts")
         self._write(actor, survivor, duplicate, now)
         self.repository.finish(survivor.patient_id, duplicate.patient_id)
         merged = self.registry.patient(survivor.patient_id)
@@ -97,7 +97,7 @@ class Merging:
             raise NotFound
         for patient in (survivor, duplicate):
             if policy.is_oneself(actor, patient_id=patient.patient_id):
-                raise Forbidden
+                raise Forbidden("oneself")
 
 
 def _known(survivor: Person, duplicate: Person) -> Person:

@@ -104,6 +104,7 @@ def get_current_document(request: Request) -> Answer:
     body=GiveConsent,
     errors=[AlreadyExists, Conflict],
     idempotent=True,
+    location="/v1/consents/{consent_id}",
 )
 def post_consent(request: Request) -> Answer:
     """Give consent to the current text, for one clinic or for every clinic of mine."""
@@ -193,6 +194,7 @@ def get_journal(request: Request) -> Answer:
     body=Contest,
     errors=[NotFound, AlreadyExists],
     idempotent=True,
+    location="/v1/cards/{card_id}/journal/{entry_id}/contest",
 )
 def post_contest(request: Request) -> Answer:
     """Contest an entry of my card's journal: the clinic answers by a day."""

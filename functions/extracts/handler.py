@@ -83,6 +83,7 @@ _OWN = SignedIn(verified=True)
     body=OrderExtract,
     idempotent=True,
     errors=(ExtractTooBroad, Unavailable),
+    location="/v1/extracts/{extract_id}",
 )
 def order(request: Request) -> Answer:
     """Order an extract: named records, or a period of at most 12 months."""
@@ -90,7 +91,7 @@ def order(request: Request) -> Answer:
     card = request.card
     key = OrderKey.of(given, request.raw, card.card.card_id, request.now) if given else None
     made = _extracts.order(request.actor, card, request.body, request.entry, key, request.language)
-    return Answer(made, headers={"Location": f"/v1/extracts/{made['extract_id']}"})
+    return Answer(made)
 
 
 @app.route(

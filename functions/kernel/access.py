@@ -169,8 +169,8 @@ def _clinician(actor: Actor, action: Action, card: CardFacts | None) -> Decision
         (facts.activated, CODES[Step.CARD_ACTIVATED]),
     ):
         if not ok:
-            return Decision(AccessStepFailed(code), "clinician")
+            return Decision(AccessStepFailed(code, reason="clinician"), "clinician")
     if action is Action.READ_AS_CLINICIAN and facts.consent != "given" and not emergency:
         code = "consent_outdated" if facts.consent == "outdated" else CODES[Step.CONSENT_GIVEN]
-        return Decision(AccessStepFailed(code), "clinician")
+        return Decision(AccessStepFailed(code, reason="clinician"), "clinician")
     return Decision(None, "clinician")

@@ -195,6 +195,7 @@ class Route:
     cache: str
     extra_headers: tuple[str, ...]
     larger: str | None
+    location: str | None
 
 
 # --- errors ------------------------------------------------------------------------------------
@@ -236,7 +237,7 @@ def problem(error: MedkartaError, language: Language, request_id: str) -> Answer
     values: dict[str, object] = {}
     document: dict[str, Any] = {
         "type": f"urn:medkarta:problem:{error.code}",
-        "title": texts.text(language, f"problem.{error.code}.title"),
+        "title": texts.text(language, _text_of(error, "title")),
         "status": status,
         "detail": "",
         "code": error.code,
@@ -252,12 +253,17 @@ def problem(error: MedkartaError, language: Language, request_id: str) -> Answer
         document["support"] = dict(error.support)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    document["detail"] = texts.text(language, f"problem.{error.code}.detail", **values)
+    document["detail"] = texts.text(language, _text_of(error, "detail"), **values)
     if isinstance(error, errors.BodyTooLarge) and error.instead:
         document["detail"] = texts.text(
             language, "problem.body_too_large.instead", route=error.instead
         )
     return Answer(document, status, headers, PROBLEM_JSON)
+
+
+def _text_of(error: MedkartaError, part: str) -> str:
+    special = f"problem.{error.code}.{error.reason}.{part}"
+    return special if texts.has(special) else f"problem.{error.code}.{part}"
 
 
 def _field(each: FieldProblem, language: Language) -> dict[str, str]:
@@ -364,6 +370,7 @@ class App:
         cache: str = "no-store",
         headers: tuple[str, ...] = (),
         larger: str | None = None,
+        location: str | None = None,
     ) -> Callable[[RouteFunction], RouteFunction]:
         """Register a route.
 
@@ -379,6 +386,8 @@ class App:
             cache: `Cache-Control` of a good answer.
             headers: request headers of its own, for OpenAPI.
             larger: the route that takes what is above `limit`, for the refusal to name.
+            location: the route at which what was made is read, for the header `Location`; its
+                parameters come from the answer or from the path.
         """
         if not isinstance(access, Public | SignedIn | Staff | CardRead | CardWrite):
             raise TypeError(f"{method} {path} does not say who may use it")
@@ -414,6 +423,7 @@ class App:
                 cache=cache,
                 extra_headers=headers,
                 larger=larger,
+                location=location,
             )
             return function
 
@@ -549,18 +559,16 @@ class App:
     def _run(self, route: Route, request: Request) -> Answer:
         key = request.headers.get("idempotency-key")
         if not route.idempotent or key is None:
-            answer = route.function(request)
-            status = answer.status or route.status
-            return Answer(answer.body, status, answer.headers, answer.media)
+            return _called(route, request)
         if not 1 <= len(key) <= 255:
             raise errors.ValidationFailed([FieldProblem("Idempotency-Key", "value")])
         assert self._idempotency is not None
 
         def work() -> dict[str, Any]:
-            answer = route.function(request)
+            answer = _called(route, request)
             return {
                 "body": answer.body,
-                "status": answer.status or route.status,
+                "status": answer.status,
                 "headers": dict(answer.headers),
             }
 
@@ -569,6 +577,14 @@ class App:
             request.claims.account_id, name, key, request.raw, request.now, work
         )
         return Answer(**kept)
+
+
+def _called(route: Route, request: Request) -> Answer:
+    answer = route.function(request)
+    headers = dict(answer.headers)
+    if route.location:
+        headers["Location"] = route.location.format(**{**request.path, **answer.body})
+    return Answer(answer.body, answer.status or route.status, headers, answer.media)
 
 
 def gateway_authorizer(event: Mapping[str, Any]) -> Mapping[str, Any]:

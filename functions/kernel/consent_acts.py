@@ -310,7 +310,9 @@ class ConsentActs:
             if status == "withdrawn":  # by this act, by an earlier one, or by another at once
                 self._finish_withdrawals(history)
                 return consent
-            if status != "active" or attempt == _TRIES:
+            if status != "active":
+                raise Conflict("consent_ended")
+            if attempt == _TRIES:
                 raise Conflict
             affected = [r for r in relations if history.governs(consent, r.clinic_id)]
             # A narrow consent closes its clinic even where the patient has no relation to it yet.

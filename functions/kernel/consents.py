@@ -93,7 +93,7 @@ def chosen(version: str, sha256: str, day: date) -> Document:
         ValueError: there was none yet.
     """
     if version != current_document("ru", day).version:
-        raise Conflict
+        raise Conflict("document_not_current")
     for document in documents().values():
         if document.version == version and document.sha256 == sha256.lower():
             return document

@@ -18,9 +18,13 @@ from dataclasses import dataclass
 
 
 class MedkartaError(Exception):
-    """Base of all facts that the product itself knows; `code` is stable and machine-readable."""
+    """Base of all facts that the product itself knows; `code` is stable and machine-readable.
+
+    `reason` tells apart what has one code: the texts `problem.<code>.<reason>` say it to a person.
+    """
 
     code = "unavailable"
+    reason: str | None = None
 
 
 class Malformed(MedkartaError):
@@ -76,6 +80,10 @@ class Refused(MedkartaError):
 class Forbidden(Refused):
     code = "forbidden"
 
+    def __init__(self, reason: str | None = None) -> None:
+        super().__init__(self.code)
+        self.reason = reason
+
 
 class StepUpRequired(Refused):
     """The act needs a fresh second step."""
@@ -86,10 +94,17 @@ class StepUpRequired(Refused):
 class AccessStepFailed(Refused):
     """A step between a patient and their card is missing; `code` says which."""
 
-    def __init__(self, code: str, *, support: Mapping[str, str | None] | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        *,
+        support: Mapping[str, str | None] | None = None,
+        reason: str | None = None,
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.support = support
+        self.reason = reason
 
 
 class NotFound(MedkartaError):
@@ -97,7 +112,13 @@ class NotFound(MedkartaError):
 
 
 class Conflict(MedkartaError):
+    """What is there does not allow it; without a `reason` it changed while it was asked for."""
+
     code = "conflict"
+
+    def __init__(self, reason: str | None = None) -> None:
+        super().__init__(self.code)
+        self.reason = reason
 
 
 class AlreadyExists(Conflict):

@@ -275,5 +275,5 @@ def _treated_at(actor: Actor, relations: Sequence[Item]) -> ClinicId | None:
 
 def _with_support(refusal: MedkartaError, facts: _Facts) -> MedkartaError:
     if isinstance(refusal, AccessStepFailed):
-        return AccessStepFailed(refusal.code, support=facts.support)
+        return AccessStepFailed(refusal.code, support=facts.support, reason=refusal.reason)
     return refusal

@@ -65,7 +65,7 @@ class Idempotency:
             if first.get("body_hash") != body_hash:
                 raise IdempotencyMismatch from lost
             if "answer" not in first:
-                raise Conflict from lost
+                raise Conflict("under_way") from lost
             kept: dict[str, Any] = json.loads(first["answer"])
             return kept
         try:

@@ -19,7 +19,6 @@ class Demo:
 
     accounts: list[dict[str, Any]]
     _workers: dict[str, Api] = field(default_factory=dict)
-    _signed_in: dict[str, float] = field(default_factory=dict)
 
     def account(self, note: str) -> dict[str, Any]:
         """The first account whose note begins with `note`."""
@@ -38,15 +37,13 @@ class Demo:
     def worker(self, note: str) -> Api:
         """A worker, signed in by password and app; once, since a time step serves once."""
         account = self.account(note)
-        api = self._workers.setdefault(note, Api())
-        # A token lives ten minutes, a session of tests longer.
-        if time.monotonic() - self._signed_in.get(note, -1000.0) > 420:
+        if note not in self._workers:
+            api = Api()
             path = self._challenge(api, account)
             # The loader used up the present step; the next one is taken too.
             code = pyotp.TOTP(account["totp_secret"]).at(time.time() + 30)
-            self._verify(api, path, {"method": "totp", "code": code})
-            self._signed_in[note] = time.monotonic()
-        return api
+            self._workers[note] = self._verify(api, path, {"method": "totp", "code": code})
+        return self._workers[note]
 
     def _challenge(self, api: Api, account: dict[str, Any]) -> str:
         credentials = {"login": account["login"], "password": account["password"]}
@@ -58,6 +55,18 @@ class Demo:
         verified = api.post(f"{path}/verify", credential)
         assert verified.status == 200, verified
         api.token = verified.json["access_token"]
+        refresh_token = verified.json["refresh_token"]
+
+        def renew() -> str:
+            nonlocal refresh_token
+            body = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+            answer = api.post("/v1/auth/token", body)
+            if answer.status != 200:  # the session has ended, as its token will be told
+                return str(api.token)
+            refresh_token = answer.json["refresh_token"]
+            return str(answer.json["access_token"])
+
+        api.renew = renew
         return api
 
 

@@ -35,8 +35,11 @@ class Account:
     person: dict[str, Any]
     api: Api = field(default_factory=Api)
 
-    def sign_in(self, *, age: int = 0) -> Api:
-        """A client with a new session; its token says what the account is now."""
+    def sign_in(self) -> Api:
+        """A client with a new session; its token says what the account is now.
+
+        The session counts as fresh however long the tests take.
+        """
         from auth import tokens
         from kernel import accounts
 
@@ -49,9 +52,9 @@ class Account:
             "session_id": session_id,
             # A worker's role counts only in a session with an authenticator app.
             "amr": ["pwd", "otp" if self.state()["appointments"] else "sms"],
-            "idle_expires_at": moment + 3600,
+            "idle_expires_at": moment + 86400,
             "absolute_expires_at": moment + 86400,
-            "fresh_until": moment + 600 - age,
+            "fresh_until": moment + 86400,
             "created_at": moment,
             "last_seen_at": moment,
             "user_agent": "tests",
@@ -66,7 +69,15 @@ class Account:
             client="tests",
             now=now,
         )
-        self.api = Api(token=tokens.sign(os.environ["TOKEN_KEY_ID"], payload))
+        lifetime = payload["exp"] - payload["iat"]
+
+        def token() -> str:
+            """Of this session, with the claims of the sign-in, whatever is true by now."""
+            issued = clock.epoch(clock.now())
+            times = {"iat": issued, "exp": issued + lifetime}
+            return tokens.sign(os.environ["TOKEN_KEY_ID"], payload | times)
+
+        self.api = Api(token=token(), renew=token)
         return self.api
 
     def state(self) -> dict[str, Any]:

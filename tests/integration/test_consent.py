@@ -73,6 +73,7 @@ def test_a_consent_opens_the_card_and_carries_a_receipt(patient: Patient, clinic
     assert answer.status == 201, answer
     consent = answer.json
     assert consent["status"] == "active"
+    assert patient.api.get(answer.headers["location"]).json == consent
     assert consent["clinic_id"] is None
     assert consent["method"] == "electronic"
     assert consent["expires_at"][:4] == str(int(consent["given_at"][:4]) + 5)
@@ -223,6 +224,7 @@ def test_a_wide_consent_supersedes_a_narrow_one_and_its_withdrawal_closes_all(
     assert status_of(patient, narrow) == "superseded"
     refused = withdraw(patient, narrow["consent_id"])
     assert (refused.status, refused.json["code"]) == (409, "conflict")
+    assert "заменило другое" in refused.json["detail"]
     assert consent_step(patient, clinic)
     assert withdraw(patient, wide["consent_id"]).status == 200
     assert not consent_step(patient, clinic)
@@ -266,6 +268,27 @@ def test_withdrawal_closes_the_card_in_every_session(patient: Patient, clinic: C
     # Again is the same answer, and no second act.
     assert withdraw(patient, consent["consent_id"]).json == answer.json
     assert acts(patient).count("consent_withdrawn") == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "patients"),
+    [
+        ("ru", ("согласие пациента", "для вас закрыта"), "ваше"),
+        ("en", ("the patient's consent", "closed to you"), "from you"),
+    ],
+)
+def test_a_clinician_is_told_of_the_patients_consent_and_not_of_their_own(
+    patient: Patient, clinic: Clinic, language: str, words: tuple[str, ...], patients: str
+) -> None:
+    doctor = Api(clinic.clinician.api.token, language)
+    refused = doctor.get(f"/v1/clinic/cards/{patient.card_id}/summary")
+    assert (refused.status, refused.json["code"]) == (403, "consent_required")
+    said = f"{refused.json['title']} {refused.json['detail']}"
+    assert all(each in said for each in words[1:])
+    assert words[0] in said.lower()
+    assert patients not in said
+    own = Api(patient.api.token, language).get(f"/v1/cards/{patient.card_id}/summary")
+    assert patients in f"{own.json['title']} {own.json['detail']}"
 
 
 def test_a_stranger_neither_sees_nor_withdraws_it(patient: Patient, clinic: Clinic) -> None:
