@@ -25,6 +25,7 @@ MUTATED = (
     "auth/refresh.py",
     "auth/tokens.py",
     "auth/totp.py",
+    "kernel/caps.py",
     "kernel/codes.py",
 )
 # Quick ones: each mutant runs those that reach it, in a process of its own.

@@ -7,9 +7,10 @@ from typing import Any
 
 from auth import policy
 from auth.caller import Caller
-from auth.limits import DAY, HOUR, Limits
+from auth.limits import Limits
 from auth.repository import Action, Challenge, Kind, Repository
 from kernel import clock, codes, dynamo, hashing, ids
+from kernel.caps import DAY, HOUR
 from kernel.codes import Codes
 from kernel.errors import ChallengeExpired, FieldProblem, RateLimited, ValidationFailed
 from kernel.identity import AccountId

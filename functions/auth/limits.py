@@ -1,48 +1,21 @@
-"""Caps and waits that are counted in the identity table, under keyed hashes.
+"""Waits after failures in a row, counted in the identity table beside the caps.
 
-Identity table:
-    LIMIT#<hash of name, subject, window> | LIMIT      n, expires_at: one fixed window
-    FAILURES#<hash of name, subject>      | FAILURES   n, blocked_until, expires_at: tries in a row
-Addresses and phones are personal data too, so keys hold a hash only. Counting is an atomic write:
-of any number of requests at once exactly as many pass as the cap allows.
+Identity table (the caps are in kernel.caps):
+    FAILURES#<hash of name, subject> | FAILURES    n, blocked_until, expires_at: tries in a row
 """
 
-import hashlib
-import hmac
 from datetime import datetime
 
 from auth import policy
-from kernel import clock, dynamo, hashing
-from kernel.errors import Locked, RateLimited
+from kernel import clock, dynamo
+from kernel.caps import DAY, Caps
+from kernel.errors import Locked
 
-HOUR = 3600
-DAY = 24 * HOUR
 _REMEMBERED = 30 * DAY
 
 
-class Limits:
-    """The counters of one table. `lookup_key` is the KMS key that the hashes are derived from."""
-
-    def __init__(self, table: str, lookup_key: str) -> None:
-        self._table = table
-        self._lookup_key = lookup_key
-
-    def count(self, name: str, subject: str, *, cap: int, seconds: int, now: datetime) -> None:
-        """Count one more in this window of `seconds`.
-
-        Raises:
-            RateLimited: above `cap`.
-        """
-        moment = clock.epoch(now)
-        window = moment // seconds
-        item = dynamo.update(
-            self._table,
-            self._key("LIMIT", name, subject, str(window)),
-            "SET n = if_not_exists(n, :zero) + :one, expires_at = :end",
-            {":zero": 0, ":one": 1, ":end": (window + 2) * seconds},
-        )
-        if item["n"] > cap:
-            raise RateLimited((window + 1) * seconds - moment)
+class Limits(Caps):
+    """Caps, and the counters of failures."""
 
     def attempt(self, name: str, subject: str, *, free: int, now: datetime) -> int:
         """Note a try as failed before it is judged (`clear` takes it back), and count it.
@@ -110,8 +83,3 @@ class Limits:
             )
         except dynamo.ConditionFailed:
             return
-
-    def _key(self, kind: str, *parts: str) -> dict[str, str]:
-        key = hashing.process_key(self._lookup_key, "limits/v1")
-        digest = hmac.digest(key, "\x00".join(parts).encode(), hashlib.sha256)[:16].hex()
-        return {"pk": f"{kind}#{digest}", "sk": kind}

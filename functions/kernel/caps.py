@@ -32,14 +32,16 @@ class Caps:
         """
         moment = clock.epoch(now)
         window = moment // seconds
-        key = hashing.process_key(self._lookup_key, "caps/v1")
-        message = "\x00".join((name, subject, str(window))).encode()
-        digest = hmac.digest(key, message, hashlib.sha256)[:16].hex()
         item = dynamo.update(
             self._table,
-            {"pk": f"CAP#{digest}", "sk": "CAP"},
+            self._key("CAP", name, subject, str(window)),
             "SET n = if_not_exists(n, :zero) + :one, expires_at = :end",
             {":zero": 0, ":one": 1, ":end": (window + 2) * seconds},
         )
         if item["n"] > cap:
             raise RateLimited((window + 1) * seconds - moment)
+
+    def _key(self, kind: str, *parts: str) -> dict[str, str]:
+        key = hashing.process_key(self._lookup_key, "caps/v1")
+        digest = hmac.digest(key, "\x00".join(parts).encode(), hashlib.sha256)[:16].hex()
+        return {"pk": f"{kind}#{digest}", "sk": kind}

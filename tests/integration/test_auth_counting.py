@@ -17,10 +17,11 @@ from moto import mock_aws
 from auth import policy
 from auth.caller import Caller
 from auth.challenges import Challenges, Recipient
-from auth.limits import DAY, HOUR, Limits
+from auth.limits import Limits
 from auth.repository import Repository
 from kernel import aws as clients
 from kernel import clock, dynamo, ids
+from kernel.caps import DAY, HOUR
 from kernel.codes import Codes
 from kernel.errors import (
     ChallengeExpired,
@@ -126,20 +127,20 @@ def test_a_window_lets_its_cap_pass_and_says_how_long_it_lasts(limits: Limits, w
         limits.count("c", who, cap=3, seconds=900, now=later(892))
     limits.count("c", who, cap=1, seconds=900, now=later(893))
     window = clock.epoch(NOW) // 900
-    item = stored(limits, "LIMIT", "c", who, str(window))
+    item = stored(limits, "CAP", "c", who, str(window))
     assert item is not None
     assert (item["n"], item["expires_at"]) == (5, (window + 2) * 900)
 
 
 def test_keys_hide_their_subjects(limits: Limits, who: str) -> None:
-    key = limits._key("LIMIT", "a", who)
-    assert re.fullmatch(r"LIMIT#[0-9a-f]{32}", key["pk"])
-    assert key["sk"] == "LIMIT"
-    assert key != limits._key("LIMIT", "a" + who, "")
+    key = limits._key("CAP", "a", who)
+    assert re.fullmatch(r"CAP#[0-9a-f]{32}", key["pk"])
+    assert key["sk"] == "CAP"
+    assert key != limits._key("CAP", "a" + who, "")
     assert key != limits._key("FAILURES", "a", who)
-    assert limits._key("LIMIT", "ab", "c") != limits._key("LIMIT", "a", "bc")
+    assert limits._key("CAP", "ab", "c") != limits._key("CAP", "a", "bc")
     other = Limits(TABLE, limits._lookup_key)
-    assert other._key("LIMIT", "a", who) == key
+    assert other._key("CAP", "a", who) == key
 
 
 # --- tries in a row -------------------------------------------------------------------------------
@@ -626,7 +627,7 @@ def test_one_day_has_so_many(store: Store, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(RateLimited) as refused:
         sender.send(sender.made())
     assert refused.value.retry_after == DAY - 12 * HOUR - 7
-    key = sender.limits._key("LIMIT", "messages/day", "all", str(clock.epoch(NOW) // DAY))
+    key = sender.limits._key("CAP", "messages/day", "all", str(clock.epoch(NOW) // DAY))
     item = dynamo.get(TABLE, key)
     assert item is not None
     assert item["n"] >= 1

@@ -193,8 +193,8 @@ def test_the_last_message_of_an_hour_is_sent_once(
     stage: Platform, at_once: AtOnce, rounds: int
 ) -> None:
     from auth import handler
-    from auth.limits import HOUR
     from kernel import clock, dynamo
+    from kernel.caps import HOUR
 
     person = register(stage)
     settings = handler._settings
@@ -203,7 +203,7 @@ def test_the_last_message_of_an_hour_is_sent_once(
         before = stage.count(person.phone)
         window = clock.epoch(clock.now()) // HOUR
         for each in (window, window + 1):
-            key = handler._limits._key("LIMIT", "messages/phone/known", person.phone, str(each))
+            key = handler._limits._key("CAP", "messages/phone/known", person.phone, str(each))
             dynamo.put(
                 settings.identity_table,
                 {**key, "n": settings.messages_per_address - 1, "expires_at": (each + 2) * HOUR},
