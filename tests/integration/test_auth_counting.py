@@ -1,6 +1,7 @@
 """Counters, codes and challenges one by one, at times that the test chooses.
 
-Small and quick, on one table: the mutation run (`make test-long`) runs these for each mutant.
+On moto, and on a table in process that is quick enough for the mutation run (`make test-long`),
+which runs these for each mutant.
 """
 
 import itertools
@@ -32,6 +33,7 @@ from kernel.errors import (
 )
 from kernel.identity import AccountId
 from kernel.messages import Messages
+from tests.dynamo_in_process import Macs, Queue, Tables
 
 NOW = datetime(2026, 3, 1, 12, 0, 7, tzinfo=UTC)
 TABLE = "CountingTable"
@@ -40,8 +42,21 @@ _numbers = (f"+7901{n:07}" for n in itertools.count())
 
 
 class Store:
-    """The table, the key and the queue that these tests stand on."""
+    """The key of what these tests stand on, and the messages sent; the table is `TABLE`."""
 
+    key: str
+    queue: str
+
+    def sent(self) -> list[tuple[str, str]]:
+        """The messages since the last look, in order."""
+        bodies = [json.loads(body) for body in self._bodies()]
+        return [(body["to"], body["text"]) for body in bodies]
+
+    def _bodies(self) -> list[str]:
+        raise NotImplementedError
+
+
+class OnMoto(Store):
     def __init__(self) -> None:
         boto3.client("dynamodb").create_table(
             TableName=TABLE,
@@ -57,34 +72,50 @@ class Store:
         )
         kms: Any = boto3.client("kms")
         made = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
-        self.key: str = made["KeyMetadata"]["Arn"]
+        self.key = made["KeyMetadata"]["Arn"]
         self._sqs: Any = boto3.client("sqs")
-        self.queue: str = self._sqs.create_queue(QueueName="counting")["QueueUrl"]
+        self.queue = self._sqs.create_queue(QueueName="counting")["QueueUrl"]
 
-    def sent(self) -> list[tuple[str, str]]:
-        """The messages since the last look, in order."""
+    def _bodies(self) -> list[str]:
         found = []
         while messages := self._sqs.receive_message(
             QueueUrl=self.queue, MaxNumberOfMessages=10
         ).get("Messages"):
             for message in messages:
-                body = json.loads(message["Body"])
-                found.append((body["to"], body["text"]))
+                found.append(message["Body"])
                 self._sqs.delete_message(
                     QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"]
                 )
         return found
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
+class InProcess(Store):
+    key = "key in process"
+    queue = "queue in process"
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        tables, macs, self._queue = Tables(TABLE), Macs(), Queue()
+        patch.setattr(clients, "dynamodb", lambda: tables)
+        patch.setattr(clients, "kms", lambda: macs)
+        patch.setattr(clients, "sqs", lambda: self._queue)
+
+    def _bodies(self) -> list[str]:
+        found, self._queue.bodies = self._queue.bodies, []
+        return found
+
+
+@pytest.fixture(scope="module", params=["in_process", "moto"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     with pytest.MonkeyPatch.context() as patch:
+        if request.param == "in_process":
+            yield InProcess(patch)
+            return
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "testing")
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
         with mock_aws():
             clients.forget_clients()
-            yield Store()
+            yield OnMoto()
             clients.forget_clients()
 
 
