@@ -1,9 +1,7 @@
 """The auth routes."""
 
 from http.cookies import CookieError, SimpleCookie
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from auth import models, oidc, policy, tokens
 from auth.account import OwnAccount
@@ -18,7 +16,7 @@ from auth.sessions import Sessions
 from auth.settings import Settings
 from auth.signin import SigningIn
 from kernel import profiles, settings
-from kernel.api import Answer, App, Model, Public, Request, SignedIn
+from kernel.api import Answer, App, Paging, Public, Request, SignedIn
 from kernel.cursors import Cursors
 from kernel.errors import (
     AlreadyExists,
@@ -37,6 +35,7 @@ from kernel.errors import (
     ValidationFailed,
 )
 from kernel.gate import Gate, Tables
+from kernel.idempotency import key_of
 from kernel.identity import SessionId
 from kernel.messages import Messages
 
@@ -110,11 +109,6 @@ _COOKIE = "__Host-medkarta-refresh"
 _STARTED_COOKIE = "__Host-medkarta-signing-in"
 _LIMIT = 8 * 1024
 _FRESH = SignedIn(fresh=True)
-
-
-class SessionsPage(Model):
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str, Field(max_length=1024)] | None = None
 
 
 # --- signing in -----------------------------------------------------------------------------------
@@ -199,9 +193,7 @@ def verify(request: Request) -> Answer:
 def token(request: Request) -> Answer:
     """Exchange a refresh token for the next one and a new access token."""
     web = _from_browser(request)
-    key = request.headers.get("idempotency-key")
-    if key is not None and not 1 <= len(key) <= 255:
-        raise ValidationFailed([FieldProblem("Idempotency-Key", "value")])
+    key = key_of(request.headers)
     text = _cookie(request) if web else request.body.refresh_token
     if not text:
         if web:
@@ -285,7 +277,7 @@ def logout(request: Request) -> Answer:
     "GET",
     "/v1/auth/sessions",
     access=SignedIn(),
-    query=SessionsPage,
+    query=Paging,
     answer="SessionList",
     errors=(CursorInvalid,),
 )

@@ -24,7 +24,7 @@ from kernel import clock, errors, log, texts
 from kernel.access import CODES, Action, Step
 from kernel.errors import FieldProblem, MedkartaError
 from kernel.gate import Attempt, Gate, OpenCard
-from kernel.idempotency import Idempotency
+from kernel.idempotency import Idempotency, key_of
 from kernel.identity import Actor, CardId, Claims, Role
 from kernel.journal import Entry
 from kernel.texts import Language
@@ -557,11 +557,9 @@ class App:
                 raise errors.ValidationFailed(field_problems(error)) from None
 
     def _run(self, route: Route, request: Request) -> Answer:
-        key = request.headers.get("idempotency-key")
-        if not route.idempotent or key is None:
+        key = key_of(request.headers) if route.idempotent else None
+        if key is None:
             return _called(route, request)
-        if not 1 <= len(key) <= 255:
-            raise errors.ValidationFailed([FieldProblem("Idempotency-Key", "value")])
         assert self._idempotency is not None
 
         def work() -> dict[str, Any]:

@@ -10,6 +10,8 @@ from kernel.errors import BodyTooLarge, Malformed, UnsupportedMediaType
 
 DEFAULT_LIMIT = 64 * 1024
 _DEPTH = 64
+# Of US-ASCII every text is UTF-8.
+_CHARSETS = ("utf-8", "utf8", "us-ascii")
 
 
 def raw(event: Mapping[str, Any], limit: int) -> bytes:
@@ -38,14 +40,18 @@ def raw(event: Mapping[str, Any], limit: int) -> bytes:
 
 
 def require_media(content_type: str | None, accepted: tuple[str, ...]) -> None:
-    """Refuse a body of a type that the route does not take.
+    """Refuse a body of a type that the route does not take, and JSON that is said not to be UTF-8
+    (RFC 8259 §8.1). XML says its encoding itself.
 
     Raises:
         UnsupportedMediaType
     """
-    media = (content_type or "").partition(";")[0].strip().lower()
+    media, *parameters = (part.strip().lower() for part in (content_type or "").split(";"))
     if media not in accepted:
         raise UnsupportedMediaType
+    for name, _, value in (each.partition("=") for each in parameters):
+        if name == "charset" and media.endswith("json") and value.strip('"') not in _CHARSETS:
+            raise UnsupportedMediaType
 
 
 def parse_json(data: bytes) -> Any:

@@ -8,16 +8,29 @@ data, and rest under the table's KMS key. A request that died leaves its claim f
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from kernel import clock, dynamo
-from kernel.errors import Conflict, IdempotencyMismatch
+from kernel.errors import Conflict, FieldProblem, IdempotencyMismatch, ValidationFailed
 from kernel.identity import AccountId
 
 _KEPT = 24 * 3600
 _UNDER_WAY = 60
+
+
+def key_of(headers: Mapping[str, str]) -> str | None:
+    """The request's `Idempotency-Key`, up to 255 printable ASCII characters.
+
+    Raises:
+        ValidationFailed: it is something else, which on its way here may have become something
+            else again; then two requests with one key would not have one.
+    """
+    key = headers.get("idempotency-key")
+    if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        raise ValidationFailed([FieldProblem("Idempotency-Key", "value")])
+    return key
 
 
 class Idempotency:

@@ -68,6 +68,28 @@ def test_other_media_types_are_refused(given: str | None) -> None:
         body.require_media(given, ("application/json",))
 
 
-@pytest.mark.parametrize("given", ["application/json", "Application/JSON; charset=utf-8"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        'application/json;Charset="UTF-8"',
+        "application/json; charset=us-ascii",
+        "application/json; fhirVersion=4.0; charset=utf8",
+        "application/json;",
+    ],
+)
 def test_the_media_type_of_the_route_passes(given: str) -> None:
     body.require_media(given, ("application/json",))
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "windows-1251", '"koi8-r"', "", "utf-8; charset=x"])
+@pytest.mark.parametrize("media", ["application/json", "application/fhir+json"])
+def test_json_in_another_charset_is_refused(media: str, charset: str) -> None:
+    """RFC 8259 §8.1: UTF-8 alone. Text that says otherwise may not be what it is read as."""
+    with pytest.raises(UnsupportedMediaType):
+        body.require_media(f"{media}; charset={charset}", (media,))
+
+
+def test_xml_says_its_charset_itself() -> None:
+    body.require_media("application/xml; charset=windows-1251", ("application/xml",))
