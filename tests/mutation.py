@@ -64,6 +64,8 @@ def copy() -> None:
             f"pytest_add_cli_args_test_selection = {list(TESTS)}",
             f"pytest_add_cli_args = {list(QUICKLY)}",
             "use_git_change_detection = false",
+            # On a busy machine the least is 300 s of waiting; what is killed by time is in a loop.
+            "timeout_constant = 20.0",
             "",
         )
     )

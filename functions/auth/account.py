@@ -28,10 +28,12 @@ from kernel.errors import (
     CodeInvalid,
     Conflict,
     CredentialsInvalid,
+    FieldProblem,
     Locked,
     MedkartaError,
     NotFound,
     SessionRevoked,
+    ValidationFailed,
 )
 from kernel.identity import AccountId, Actor
 from kernel.profiles import Profile, Profiles, owner
@@ -118,6 +120,8 @@ class OwnAccount:
             raise CredentialsInvalid
         self._limits.clear("password", here)
         passwords.check(body.new_password, personal(profile), "new_password")
+        if passwords.normalised(body.new_password) == passwords.normalised(body.current_password):
+            raise ValidationFailed([FieldProblem("new_password", "unchanged")])
         self._commit(
             [
                 self._repository.replace_password(
@@ -232,9 +236,12 @@ class OwnAccount:
         gets a notice and no code, and the answer does not tell.
 
         Raises:
+            ValidationFailed: it is the account's own number.
             RateLimited
         """
         account, profile = self._own(actor)
+        if body.phone == profile.phone:
+            raise ValidationFailed([FieldProblem("phone", "unchanged")])
         taken = self._profiles.find(body.phone) is not None
         key = self._keys.get(owner(actor.account_id))
         sealed = key.seal(body.phone.encode(), _phone_place(actor.account_id))
@@ -245,14 +252,14 @@ class OwnAccount:
             recipient=Recipient(
                 phone=body.phone,
                 counted=body.phone,
-                notice=text(caller.language, "sms.known_phone_notice") if taken else None,
+                notice=text(caller.language, "sms.phone_claimed") if taken else None,
             ),
             caller=caller,
             facts={"sealed": sealed, "password_version": account.password["version"]},
         )
         pending = self._repository.pend_phone(actor.account_id, challenge_id, sealed, until)
         dynamo.transact(pending)
-        self._challenges.notify(profile.phone, "sms.phone_changed", caller)
+        self._challenges.notify(profile.phone, "sms.phone_changing", caller)
         return {
             "challenge_id": challenge_id,
             "methods": [{"method": "sms", "hint": identifiers.masked_phone(body.phone)}],
@@ -292,7 +299,9 @@ class OwnAccount:
             failure=ChallengeExpired(),
         )
         self._limits.clear("second/all", actor.account_id)
-        self._challenges.notify(profile.phone, "sms.factor_changed", caller)
+        self._limits.clear("reset/all", actor.account_id)
+        # To the old number: its owner is who must learn of it.
+        self._challenges.notify(profile.phone, "sms.phone_changed", caller)
         log.info("phone changed", account_id=actor.account_id)
         return {"phone": identifiers.masked_phone(phone)}
 

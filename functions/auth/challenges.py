@@ -12,15 +12,15 @@ from auth.repository import Action, Challenge, Kind, Repository
 from kernel import clock, codes, dynamo, hashing, ids
 from kernel.caps import DAY, HOUR
 from kernel.codes import Codes
-from kernel.errors import ChallengeExpired, FieldProblem, RateLimited, ValidationFailed
+from kernel.errors import ChallengeExpired, CodeInvalid, FieldProblem, RateLimited, ValidationFailed
 from kernel.identity import AccountId
 from kernel.messages import Messages
 from kernel.sealing import DataKey
 from kernel.texts import text
 
-# What somebody causes who has shown no password is counted apart, so that a stranger cannot use up
-# the messages that the owner needs to sign in.
-_ANONYMOUS: frozenset[Kind] = frozenset({"register", "reset"})
+# What goes to a number that its sender need not own is counted apart, so that a stranger cannot use
+# up the messages that the owner needs to sign in.
+_ANONYMOUS: frozenset[Kind] = frozenset({"register", "reset", "phone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,9 @@ class Challenges:
         self._messages.send(phone, text(caller.language, key) if phone else "")
 
     def match(self, challenge: Challenge, code: str, now: datetime) -> Action:
-        """See `Codes.match`."""
+        """See `Codes.match`; before a code was sent every code is a wrong one."""
+        if not challenge.item["sends"]:
+            raise CodeInvalid
         return self.codes.match(challenge.challenge_id, challenge.kind, code, now)
 
     def _send(self, challenge_id: str, kind: Kind, recipient: Recipient, caller: Caller) -> None:

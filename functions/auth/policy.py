@@ -29,6 +29,8 @@ CHALLENGE_TRIES = 5
 REPEAT = 30
 # Wrong tries in a row of one address after which the person is told.
 TOLD_AFTER = 5
+# So many such messages a day, from however many addresses they try.
+TOLD_A_DAY = 3
 RESEND = 30
 ENROLMENT = 600
 PASSKEYS = 10

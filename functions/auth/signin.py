@@ -21,6 +21,7 @@ from auth.passkeys import Passkeys
 from auth.repository import Account, Action, Challenge, Repository
 from auth.sessions import Opened, Sessions
 from kernel import clock, dynamo, hashing, identifiers, ids, log
+from kernel.caps import DAY
 from kernel.dynamo import Item
 from kernel.errors import (
     ChallengeExpired,
@@ -28,6 +29,7 @@ from kernel.errors import (
     CredentialsInvalid,
     FieldProblem,
     Locked,
+    RateLimited,
     SessionRevoked,
     ValidationFailed,
 )
@@ -108,7 +110,7 @@ class SigningIn:
         failures = self._attempt("password", subject, subject_here, known_device, caller)
         stored = account.password["hash"] if account else None
         if not passwords.matches(stored, body.password) or not account or _closed(state):
-            self._tell_of_failures(failures, account, caller)
+            self._tell_of_failures(failures, subject, account, caller)
             raise CredentialsInvalid
         assert account_id is not None
         assert state is not None
@@ -246,7 +248,7 @@ class SigningIn:
         try:
             proof = self.prove(challenge, account, given, caller)
         except CodeInvalid:
-            self._tell_of_failures(failures, account, caller)
+            self._tell_of_failures(failures, account_id, account, caller)
             raise
         changed_at = account.password["changed_at"]
         actions = [
@@ -433,9 +435,16 @@ class SigningIn:
         # Beyond the limit only a password or factor that is set anew counts from zero again.
         self._limits.clear(f"{what}/all", subject, below=policy.FAILURES_IN_A_ROW)
 
-    def _tell_of_failures(self, failures: int, account: Account | None, caller: Caller) -> None:
-        if failures == policy.TOLD_AFTER:
-            self._challenges.notify(self.phone(account), "sms.failed_tries", caller)
+    def _tell_of_failures(
+        self, failures: int, subject: str, account: Account | None, caller: Caller
+    ) -> None:
+        if failures != policy.TOLD_AFTER:
+            return
+        try:
+            self._limits.count("told", subject, cap=policy.TOLD_A_DAY, seconds=DAY, now=caller.now)
+        except RateLimited:
+            return
+        self._challenges.notify(self.phone(account), "sms.failed_tries", caller)
 
     def _count(self, what: str, caller: Caller) -> None:
         # A sign-in is one login and a few calls to its challenge.

@@ -628,6 +628,16 @@ def test_one_phone_gets_so_many_messages_an_hour(store: Store) -> None:
     assert len(store.sent()) == 4
 
 
+def test_who_enters_somebodys_number_as_new_uses_up_none_of_their_messages(store: Store) -> None:
+    sender = Sender(store, cap=1)
+    sender.caller = sender.at(0, ip="10.5.0.1")
+    begun(sender, "phone")
+    sender.caller = sender.at(0, ip="10.5.0.2")
+    with pytest.raises(RateLimited):
+        begun(sender, "phone")
+    sender.send(sender.made(), ip="10.5.0.3")
+
+
 def test_what_is_refused_makes_no_challenge(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     sender = Sender(store, cap=0)
     monkeypatch.setattr("kernel.ids.secret", lambda: "refused-before")

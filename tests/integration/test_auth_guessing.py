@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
-from tests.gateway import Api, outbox
+from auth import policy
+from tests.gateway import Api, Response, outbox
 from tests.integration.test_auth_journey import (
     PASSWORD,
     Person,
     code_for,
     login,
+    new_phone,
     refreshed,
     register,
     verify,
@@ -128,6 +130,39 @@ def test_the_owner_is_told_of_a_run_of_wrong_codes() -> None:
     for _ in range(5):
         verify(stranger, challenge, "sms", wrong(code))
     assert "несколько раз пытались войти" in outbox(person.phone)[0]
+
+
+def test_strangers_from_many_addresses_send_the_owner_few_messages() -> None:
+    person = register()
+    for _ in range(policy.TOLD_A_DAY + 2):
+        stranger = Api()
+        for _ in range(policy.TOLD_AFTER):
+            assert login(stranger, person.phone, "не тот пароль").status == 401
+    told = [text for text in outbox(person.phone) if "несколько раз пытались войти" in text]
+    assert len(told) == policy.TOLD_A_DAY
+
+
+def test_resets_that_are_locked_open_with_a_new_number() -> None:
+    person = register()
+    failed(person, "reset", 100)
+    path = "/v1/auth/password/reset"
+
+    def reset() -> Response:
+        challenge = Api().post(path, {"login": person.phone}).json["challenge_id"]
+        body = {
+            "challenge_id": challenge,
+            "code": code_for(person.phone),
+            "birth_date": "1980-03-08",
+            "new_password": "совсем другой пароль",
+        }
+        return Api().post(f"{path}/confirm", body)
+
+    assert reset().json["code"] == "locked"
+    number = new_phone()
+    assert person.api.post("/v1/auth/phone", {"phone": number}).status == 200
+    assert person.api.post("/v1/auth/phone/confirm", {"code": code_for(number)}).status == 200
+    person.phone = number
+    assert reset().status == 204
 
 
 def test_an_old_password_is_advised_to_be_changed() -> None:

@@ -224,6 +224,13 @@ def test_a_code_serves_once_and_only_its_own_challenge() -> None:
     assert verify(api, first, "sms", code).json["code"] == "challenge_expired"
 
 
+def test_a_code_that_was_never_sent_is_a_wrong_one() -> None:
+    person, api = register(), Api()
+    challenge = login(api, person.phone).json["challenge_id"]
+    tries = [verify(api, challenge, "sms", "000000") for _ in range(6)]
+    assert [t.json["code"] for t in tries] == ["code_invalid"] * 5 + ["challenge_expired"]
+
+
 def test_an_unknown_challenge_is_an_expired_one() -> None:
     for path, body in (("send", {"method": "sms"}), ("verify", {"method": "sms", "code": "1"})):
         answer = Api().post(f"/v1/auth/challenges/none/{path}", body)
@@ -295,6 +302,14 @@ def test_a_repeat_under_the_same_key_gets_the_same_successor() -> None:
     assert refreshed(first.json["refresh_token"]).status == 200
     # The successor was used by now, so even the same key is a second use.
     assert refreshed(person.refresh_token, **headers).json["code"] == "session_revoked"
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "ключ", "a\tb", "a\x00", "\ud800"])
+def test_an_odd_key_is_refused_and_uses_nothing_up(key: str) -> None:
+    person = register()
+    refused = refreshed(person.refresh_token, **{"Idempotency-Key": key})
+    assert (refused.status, refused.json["errors"][0]["field"]) == (422, "Idempotency-Key")
+    assert refreshed(person.refresh_token).status == 200
 
 
 def test_a_repeat_under_another_key_is_a_second_use() -> None:
@@ -373,6 +388,18 @@ def test_sessions_come_in_pages() -> None:
     assert (foreign.status, foreign.json["code"]) == (400, "cursor_invalid")
 
 
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        (f"cursor={'x' * 2000}", "cursor_invalid"),
+        ("limit=1_0", "validation_failed"),
+        ("limit=%2B1", "validation_failed"),
+    ],
+)
+def test_a_page_of_sessions_is_asked_for_like_any_other(query: str, code: str) -> None:
+    assert register().api.get(f"/v1/auth/sessions?{query}").json["code"] == code
+
+
 def test_logout_ends_the_session_at_once() -> None:
     person = register()
     assert person.api.post("/v1/auth/logout").status == 204
@@ -409,6 +436,20 @@ def test_a_changed_password_ends_the_other_sessions() -> None:
     assert login(Api(), person.phone).status == 401
     assert login(Api(), person.phone, "совсем другой пароль").status == 200
     assert "пароль изменён" in outbox(person.phone)[0]
+
+
+def test_the_new_password_is_another_one() -> None:
+    person = register(password="e\u0301tude sur le \ufb01l")
+    same = "\u00e9tude sur le fil"
+    path = "/v1/auth/password"
+    refused = person.api.post(path, {"current_password": same, "new_password": same})
+    assert refused.status == 422, refused
+    (problem,) = refused.json["errors"]
+    assert (problem["field"], problem["code"]) == ("new_password", "unchanged")
+    # Who does not know the current password learns nothing of it.
+    guess = {"current_password": "не тот пароль", "new_password": "не тот пароль"}
+    assert person.api.post(path, guess).json["code"] == "credentials_invalid"
+    assert login(Api(), person.phone, same).status == 200
 
 
 def test_a_challenge_from_before_a_password_change_is_void() -> None:
@@ -467,9 +508,11 @@ def test_a_new_number_becomes_the_login() -> None:
     number = new_phone()
     begun = person.api.post("/v1/auth/phone", {"phone": number})
     assert begun.status == 200, begun
-    assert "номер" in outbox(person.phone)[0]
+    assert "меняют номер телефона" in outbox(person.phone)[0]
     body = {"challenge_id": begun.json["challenge_id"], "code": code_for(number)}
     assert person.api.post("/v1/auth/phone/confirm", body).status == 200
+    assert "номер вашей учётной записи изменён" in outbox(person.phone)[0]
+    assert len(outbox(number)) == 1  # the code, and none of the notices
     assert login(Api(), person.phone).status == 401
     assert login(Api(), number).status == 200
 
@@ -478,9 +521,21 @@ def test_somebody_elses_number_gets_a_notice_and_no_code() -> None:
     person, other = register(), register()
     begun = person.api.post("/v1/auth/phone", {"phone": other.phone})
     assert begun.status == 200
-    assert not re.search(r"\d{6}", outbox(other.phone)[0])
+    notice = outbox(other.phone)[0]
+    assert not re.search(r"\d{6}", notice)
+    assert "в другой учётной записи" in notice
+    assert "меняют номер телефона" in outbox(person.phone)[0]
     body = {"code": "000000"}
     assert person.api.post("/v1/auth/phone/confirm", body).json["code"] == "code_invalid"
+
+
+def test_ones_own_number_is_no_new_one() -> None:
+    person = register()
+    refused = person.api.post("/v1/auth/phone", {"phone": person.phone})
+    assert refused.status == 422, refused
+    (problem,) = refused.json["errors"]
+    assert (problem["field"], problem["code"]) == ("phone", "unchanged")
+    assert len(outbox(person.phone)) == 1  # the registration's code
 
 
 # --- step-up and the authenticator app ------------------------------------------------------------
