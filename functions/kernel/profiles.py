@@ -147,13 +147,10 @@ class Profiles:
         They belong into one transaction with the account's STATE. `ConditionFailed`: the profile
         changed meanwhile, or the СНИЛС is another account's login.
         """
-        actions = [
+        return [
             self.replace_action(replace(profile, snils=snils, snils_verified=True)),
             self.login_action(snils, profile.account_id),
         ]
-        if profile.snils_verified and profile.snils and profile.snils != snils:
-            actions.append(self.drop_login_action(profile.snils, profile.account_id))
-        return actions
 
     def login_lookup(self, login: str) -> dynamo.Lookup:
         """Where a login rests, so that several can be read in one batch."""

@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import os
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -95,6 +96,26 @@ def part(token: str, index: int) -> dict[str, Any]:
     text = token.split(".")[index]
     found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     return found
+
+
+# --- the keys -------------------------------------------------------------------------------------
+
+
+def test_either_key_signs_in_its_turn_and_tokens_of_both_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The parameter SigningKey says which: an operator turns it, nobody is signed out by it."""
+    from auth import handler
+
+    before = register()
+    published = {key["kid"] for key in Api().get("/.well-known/jwks.json").json["keys"]}
+    monkeypatch.setattr(handler._sessions, "_token_key", os.environ["SECOND_TOKEN_KEY_ID"])
+    after = register()
+    kids = {part(person.answer["access_token"], 0)["kid"] for person in (before, after)}
+    assert len(kids) == 2
+    assert kids <= published
+    for person in (before, after):
+        assert person.api.get("/v1/auth/account").status == 200
 
 
 # --- registration ---------------------------------------------------------------------------------

@@ -164,6 +164,14 @@ def test_an_idempotency_key_gives_the_same_consent_again(patient: Patient) -> No
     assert len(patient.api.get("/v1/consents").json["items"]) == 1
 
 
+def test_a_refused_request_leaves_its_idempotency_key_free(patient: Patient) -> None:
+    """Nothing came of it, so the client may put it right and use the key again."""
+    key = {"Idempotency-Key": "put right"}
+    stale = {**world.document(), "document_version": "0.9"}
+    assert patient.api.post("/v1/consents", stale, headers=key).status == 409
+    assert give(patient, **key).status == 201
+
+
 def test_an_unverified_account_cannot_consent_and_has_no_history() -> None:
     somebody = world.account()
     answer = somebody.api.post("/v1/consents", world.document())

@@ -276,6 +276,15 @@ def test_an_idempotency_key_enters_one_person(here: Clinic) -> None:
     assert first.json == again.json
 
 
+def test_a_refused_request_leaves_its_idempotency_key_free(here: Clinic) -> None:
+    patient_id, _ = here.enter()
+    path = f"/v1/clinic/patients/{patient_id}/card"
+    key = {"Idempotency-Key": "activate"}
+    refused(here.registrar.api.post(path, headers=key), 403, "forbidden")
+    here.attach(patient_id)
+    assert here.registrar.api.post(path, headers=key).status == 201
+
+
 def test_a_person_is_found_by_any_spelling_of_the_snils(here: Clinic, there: Clinic) -> None:
     patient = here.patient()
     for spelling in (patient.snils, snils.formatted(patient.snils)):
