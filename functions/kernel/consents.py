@@ -12,12 +12,12 @@ A withdrawn narrow consent therefore closes its clinic even while a wider, older
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kernel import clock
 from kernel.dynamo import Item, Lookup
@@ -31,7 +31,10 @@ _DOCUMENTS = Path(__file__).parent / "documents"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One version of the consent document in one language; `sha256` is of the text's UTF-8."""
+    """One version of the consent document in one language; `sha256` is of the text's UTF-8.
+
+    `processing`: what the text says of data, acts and parties, in codes for the receipt.
+    """
 
     version: str
     purpose: str
@@ -43,6 +46,7 @@ class Document:
     grace_days: int
     validity_years: int
     legal_basis: tuple[str, ...]
+    processing: Mapping[str, Any]
 
     def valid_until(self, given: datetime) -> datetime:
         """The end of a consent given to it: calendar years from the day it was given."""
@@ -72,6 +76,7 @@ def documents() -> dict[tuple[str, str], Document]:
                 grace_days=metadata["grace_days"],
                 validity_years=metadata["validity_years"],
                 legal_basis=tuple(metadata["legal_basis"]),
+                processing=metadata["processing"],
             )
     return found
 

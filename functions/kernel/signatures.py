@@ -15,6 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from kernel import aws
 from kernel.errors import Unavailable
 
+# What KMS takes as a message that is not hashed before.
+_LARGEST = 4096
+
 
 def kid(key_id: str) -> str:
     """The public name of the KMS key `key_id` (its ARN): stable, and telling nothing of it."""
@@ -27,8 +30,9 @@ def sign(key_id: str, payload: Mapping[str, Any], typ: str) -> str:
     Raises:
         Unavailable: KMS did not answer.
     """
-    header = {"alg": "ES256", "kid": kid(key_id), "typ": typ}
-    message = f"{b64url(canonical(header))}.{b64url(canonical(payload))}"
+    message = _signed(key_id, payload, typ)
+    if len(message) > _LARGEST:  # KMS refuses it, the emulators do not
+        raise ValueError(f"a JWS of {len(message)} bytes is more than KMS signs")
     try:
         answer = aws.kms().sign(
             KeyId=key_id,
@@ -41,6 +45,16 @@ def sign(key_id: str, payload: Mapping[str, Any], typ: str) -> str:
     # KMS gives DER; JWS wants the two numbers of 32 bytes each (RFC 7518 §3.4).
     r, s = decode_dss_signature(answer["Signature"])
     return f"{message}.{b64url(r.to_bytes(32) + s.to_bytes(32))}"
+
+
+def fits(key_id: str, payload: Mapping[str, Any], typ: str) -> bool:
+    """Whether KMS signs a payload of this length."""
+    return len(_signed(key_id, payload, typ)) <= _LARGEST
+
+
+def _signed(key_id: str, payload: Mapping[str, Any], typ: str) -> str:
+    header = {"alg": "ES256", "kid": kid(key_id), "typ": typ}
+    return f"{b64url(canonical(header))}.{b64url(canonical(payload))}"
 
 
 def canonical(value: Mapping[str, Any]) -> bytes:

@@ -99,6 +99,21 @@ def test_the_receipt_verifies_with_the_published_keys_and_names_nobody(
     assert receipt["amr"] == ["pwd", "sms"]
     assert receipt["controllers"][0]["clinic_id"] == clinic.clinic_id
     assert receipt["legal_basis"]
+    assert receipt["event"] == {"type": "explicit", "state": "given"}
+    # 152-ФЗ art. 9 part 4: to whom, what for, which data and acts, by whom, how to end it.
+    (controller,) = receipt["controllers"]
+    assert controller["name"]
+    assert controller["address"]
+    assert receipt["purpose"]
+    processing = receipt["processing"]
+    assert {"snils", "health"} <= set(processing["data"])
+    assert processing["special_category"] == ["health"]
+    assert {"collection", "transfer", "destruction"} <= set(processing["actions"])
+    assert processing["means"] == ["automated"]
+    assert processing["processor"]
+    assert processing["recipients"]
+    assert processing["jurisdiction"] == "RU"
+    assert receipt["withdrawal"].endswith(f"/{consent['consent_id']}/withdraw")
     text = json.dumps(receipt, ensure_ascii=False)
     for personal in (patient.patient_id, patient.snils, "Соловь", patient.account.phone):
         assert personal not in text
@@ -109,6 +124,29 @@ def test_the_receipt_verifies_with_the_published_keys_and_names_nobody(
         raw
         == json.dumps(receipt, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     )
+
+
+@pytest.mark.parametrize(("clinics", "told"), [(12, {"clinic_id", "name"}), (120, set())])
+def test_a_receipt_for_many_clinics_is_no_longer_than_kms_signs(
+    patient: Patient, clinic: Clinic, clinics: int, told: set[str]
+) -> None:
+    registry, mine = os.environ["REGISTRY_TABLE"], f"PATIENT#{patient.patient_id}"
+    related = dynamo.get(registry, {"pk": mine, "sk": f"CLINIC#{clinic.clinic_id}"})
+    known = dynamo.get(registry, {"pk": f"CLINIC#{clinic.clinic_id}", "sk": "CLINIC"})
+    assert related
+    assert known
+    for number in range(clinics):
+        other = f"{clinic.clinic_id}-{number:03}"
+        relation = {"sk": f"CLINIC#{other}", "clinic_id": other, "card_id": None, "attached": False}
+        dynamo.put(registry, {**related, **relation})
+        dynamo.put(registry, {**known, "pk": f"CLINIC#{other}", "clinic_id": other})
+    answer = give(patient)
+    assert answer.status == 201, answer
+    payload = answer.json["receipt"].split(".")[1]
+    assert len(answer.json["receipt"]) < 4096 + 100
+    receipt = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert {name for each in receipt["controllers"] for name in each} == told
+    assert receipt["scope"] == {"clinics": "*"}
 
 
 def test_the_pseudonym_is_the_same_in_both_receipts_of_one_person_only(clinic: Clinic) -> None:
