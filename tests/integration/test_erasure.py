@@ -1,0 +1,46 @@
+"""Erasing a card takes along what lies outside of the tables: extracts, large records, uploads."""
+
+import secrets
+from collections.abc import Iterator
+
+import boto3
+import pytest
+
+from tests.gateway import drain, function
+from tests.integration import desk_world
+from tests.integration.records_world import OpenCard, laboratory, visit
+
+
+@pytest.fixture
+def card(aws: None) -> OpenCard:
+    return OpenCard(desk_world.clinic())
+
+
+def _objects() -> Iterator[str]:
+    for bucket in ("recordsbucket", "extractsbucket"):
+        for each in boto3.client("s3").list_objects_v2(Bucket=bucket).get("Contents", []):
+            yield f"{bucket}/{each['Key']}"
+
+
+def test_extracts_large_records_and_uploads_of_an_erased_card_are_gone(card: OpenCard) -> None:
+    before = set(_objects())
+    # Without a pattern: a source is deflated, and goes to the bucket above 150 KB.
+    notes = [{"text": secrets.token_urlsafe(900)} for _ in range(300)]
+    card.send(visit(), laboratory(5, note=notes))
+    order = {"kind": "summary", "language": "ru"}
+    ordered = card.patient.post(f"/v1/cards/{card.card_id}/extracts", order)
+    drain("ExtractsQueue")
+    assert card.patient.get(ordered.headers["location"]).json["status"] == "ready"
+    path = f"/v1/clinic/cards/{card.card_id}/imports"
+    form = card.doctor.post(path)
+    assert card.doctor.get(form.headers["location"]).json["import_id"] == form.json["import_id"]
+    key = form.json["upload"]["fields"]["key"]
+    boto3.client("s3").put_object(Bucket="recordsbucket", Key=key, Body=b"{}")
+    made = set(_objects()) - before
+    places = {name.rpartition("/")[0].split("/")[1] for name in made}
+    assert places == {"payloads", "imports", "extracts"}, made
+    ground = {"order": "№ 14", "by": "Оператор"}
+    done = function("clinic.erasure.handler")({"card_id": card.card_id, **ground}, None)
+    assert done["objects"] == sum("/extracts/" not in name for name in made)
+    assert not set(_objects()) & made
+    assert card.patient.get(ordered.headers["location"]).json["status"] == "revoked"
