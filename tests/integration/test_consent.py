@@ -6,12 +6,14 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import jwt
 import pytest
 
-from kernel import clock, dynamo
+from kernel import clock, consents, dynamo
 from tests.gateway import Api
 from tests.integration import desk_world as world
 from tests.integration.desk_world import Clinic, Patient
@@ -478,6 +480,49 @@ def test_expiry_is_judged_when_it_is_read(patient: Patient, clinic: Clinic) -> N
 
 
 # --- the journal ----------------------------------------------------------------------------------
+
+
+def newer(days_ago: int) -> dict[tuple[str, str], consents.Document]:
+    """The documents with another version, in force since so many days."""
+    known = dict(consents.documents())
+    for language in ("ru", "en"):
+        text = f"text {language} 2.0"
+        known["2.0", language] = replace(
+            known["1.0", language],
+            version="2.0",
+            text=text,
+            sha256=hashlib.sha256(text.encode()).hexdigest(),
+            effective_from=clock.now().date() - timedelta(days=days_ago),
+        )
+    return known
+
+
+def test_a_new_text_asks_again_and_closes_the_card_after_its_grace(
+    patient: Patient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, grace = world.document(), consents.current_document("ru", clock.now().date()).grace_days
+    first = give(patient).json
+    card = f"/cards/{patient.card_id}/summary"
+    within, after = newer(grace), newer(grace + 1)
+    monkeypatch.setattr(consents, "documents", lambda: within)
+    assert patient.api.get(f"/v1{card}").status == 200
+    assert consent_step(patient, clinic)
+    (notice,) = patient.api.get("/v1/notifications").json["items"]
+    assert (notice["kind"], notice["why"]) == ("consent_due", "outdated")
+    stale = patient.api.post("/v1/consents", old)
+    assert (stale.status, stale.json["code"]) == (409, "conflict")
+    monkeypatch.setattr(consents, "documents", lambda: after)
+    for api, prefix in ((patient.api, "/v1"), (clinic.clinician.api, "/v1/clinic")):
+        closed = api.get(f"{prefix}{card}")
+        assert (closed.status, closed.json["code"]) == (403, "consent_outdated")
+    assert not consent_step(patient, clinic)
+    assert patient.api.get("/v1/cards").json["items"] == []
+    second = give(patient)
+    assert second.json["document_version"] == "2.0"
+    assert patient.api.get(f"/v1{card}").status == 200
+    assert patient.api.get("/v1/notifications").json["items"] == []
+    kept = patient.api.get(f"/v1/consents/{first['consent_id']}").json
+    assert kept == {**first, "status": "superseded"}
 
 
 def test_the_journal_tells_who_did_what_and_names_workers_even_after_they_left(
