@@ -3,16 +3,20 @@
 Its transactions copy every table that they name, whole, to be able to roll back: here they copy the
 items that they name. Its queries sort all items of the table: here they look at those that have the
 key. And it looks up each attribute of each item under several spellings of all ten DynamoDB types:
-here an attribute value is written as it is. What moto answers stays the same.
+here an attribute value is written as it is. The methods of a service's class are listed once, and not
+at every call. What moto answers stays the same.
 """
 
 import base64
 import copy
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import pytest
+from moto.core import responses
 from moto.core.serialize import JSONSerializer
+from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
@@ -27,6 +31,7 @@ def apply(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DynamoDBBackend, "transact_write_items", _transact_write_items)
     patch.setattr(Table, "query", _query_by_key)
     patch.setattr(JSONSerializer, "_serialize_type_structure", _serialize_type_structure)
+    patch.setattr(responses, "method_names_from_class", cache(method_names_from_class))
 
 
 def _transact_write_items(self: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
