@@ -112,11 +112,13 @@ class SigningIn(RuleBasedStateMachine):
             _is(answer, 401, "challenge_expired")
             return multiple()
         challenge.tries -= 1
-        void = challenge.code is None or challenge.password_version != self.version
+        if challenge.code is None:
+            _is(answer, 401, "code_invalid")
+            return multiple()
         if challenge.session and not challenge.session.alive:
             assert answer.status == 401, answer
             return multiple()
-        if void:
+        if challenge.password_version != self.version:
             _is(answer, 401, "challenge_expired")
             return multiple()
         assert answer.status == 200, answer
@@ -131,7 +133,7 @@ class SigningIn(RuleBasedStateMachine):
     def miss(self, challenge: Challenge) -> None:
         wrong = "999999" if challenge.code != "999999" else "000000"
         answer = verify(Api(), challenge.challenge_id, "sms", wrong)
-        if challenge.used or challenge.tries == 0 or challenge.code is None:
+        if challenge.used or challenge.tries == 0:
             _is(answer, 401, "challenge_expired")
         else:
             _is(answer, 401, "code_invalid")
