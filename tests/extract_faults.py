@@ -14,6 +14,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
+from botocore.retries.standard import ExponentialBackoff
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
 How = Literal["killed before", "killed after", "throttle", "error", "timeout", "lost"]
@@ -106,6 +107,8 @@ def _wrapped(act: Callable[..., Any], tries: int) -> Iterator[Calls]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aws, "_client", _clients(tries))
         patch.setattr(BotocoreStubber, "__call__", wrapper)
+        # botocore repeats a call at once instead of after up to a second.
+        patch.setattr(ExponentialBackoff, "delay_amount", lambda self, context: 0)
         yield calls
 
 

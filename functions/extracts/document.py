@@ -80,10 +80,14 @@ class Omitted:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The answer of `GET /v1/cards/{card_id}/summary`, without the patient."""
+    """The answer of `GET /v1/cards/{card_id}/summary`, without the patient.
+
+    `no_known_allergies` are the statements that there are none; without any, nothing is known.
+    """
 
     blood_group: Mapping[str, Any] | None = None
     allergies: Sequence[Mapping[str, Any]] = ()
+    no_known_allergies: Sequence[Mapping[str, Any]] = ()
     chronic_conditions: Sequence[Mapping[str, Any]] = ()
 
 

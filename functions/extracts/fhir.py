@@ -257,6 +257,17 @@ class _Document:
                     "reaction": reactions,
                 },
             )
+        for place, statement in enumerate(summary.no_known_allergies):
+            yield self._add(
+                "AllergyIntolerance",
+                f"absence/{place}",
+                {
+                    "clinicalStatus": _concept("allergyintolerance-clinical", "active"),
+                    "code": _coded(statement),
+                    "patient": self.patient,
+                    "recordedDate": statement.get("recorded_on"),
+                },
+            )
         for place, condition in enumerate(summary.chronic_conditions):
             yield self._add(
                 "Condition",

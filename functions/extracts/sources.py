@@ -1,6 +1,6 @@
 """What the worker reads for a paper: the facts that must allow it, the person, the records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -108,6 +108,7 @@ class Sources:
             summary = document.Summary(
                 blood_group=parts["blood_group"],
                 allergies=parts["allergies"],
+                no_known_allergies=_known_absences(bodies, parts, omitted),
                 chronic_conditions=parts["chronic_conditions"],
             )
         person, clinic, code = opened.person, opened.clinic, order["verification_code"]
@@ -182,6 +183,18 @@ class Sources:
 
 def _period(order: Item) -> tuple[date, date]:
     return date.fromisoformat(order["from"]), date.fromisoformat(order["to"])
+
+
+def _known_absences(
+    bodies: Sequence[Mapping[str, Any]], summary: Mapping[str, Any], omitted: document.Omitted
+) -> list[Mapping[str, Any]]:
+    """The statements that no allergy is known, newest first.
+
+    None where anything is left out of the summary: it may be the allergy that contradicts them.
+    """
+    if not summary["no_known_allergies"] or omitted.hidden or omitted.withheld or omitted.pending:
+        return []
+    return [body for body in bodies if body["entry"] == "no_known_allergy"]
 
 
 def _released(versions: list[Item]) -> tuple[list[Item], dict[str, int]]:

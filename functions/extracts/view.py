@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +18,11 @@ from extracts.glyphs import REPLACEMENT, printable
 from extracts.words import NO_BREAK, Words, words
 
 View = dict[str, Any]
+
+# Words for an allergy of one kind, in a statement that says no more than its text.
+_ONE_KIND = re.compile(
+    r"drug|medicat|food|environment|nkda|лекарств|медикамент|пищев|латекс|пыльц", re.IGNORECASE
+)
 
 
 def view(document: ExtractDocument, attachments: Sequence[Attachment] = ()) -> View:
@@ -247,6 +253,7 @@ def _summary(document: ExtractDocument, said: Words, zone: ZoneInfo) -> View:
             }
             for allergy in (summary.allergies if summary else ())
         ],
+        "absences": _absences(summary.no_known_allergies if summary else (), said),
         "conditions": [
             {
                 **_coded(condition, said),
@@ -257,6 +264,27 @@ def _summary(document: ExtractDocument, said: Words, zone: ZoneInfo) -> View:
             for condition in (summary.chronic_conditions if summary else ())
         ],
     }
+
+
+def _absences(statements: Sequence[Mapping[str, Any]], said: Words) -> list[View]:
+    """What is known to be absent, in the words of whoever stated it; each once, the newest."""
+    shown: dict[str, View] = {}
+    for statement in statements:
+        own, code = statement.get("text") or "", str(statement.get("code") or "")
+        # Of an unknown code nothing is said but its own words: it may be one kind of allergy only.
+        meaning = said.absence(code) or ("" if code or _ONE_KIND.search(own) else said.absence(""))
+        text = f"{meaning}: «{own}»" if meaning and own else meaning or own or code
+        recorded = said.date(statement.get("recorded_on"))
+        shown.setdefault(
+            text,
+            {
+                "text": text,
+                "general": meaning == said.absence(""),
+                "recorded": f"{said.label('absence_recorded')} {recorded}" if recorded else "",
+                "clinic": _clinic_name(statement),
+            },
+        )
+    return list(shown.values())
 
 
 def _coded(given: Mapping[str, Any], said: Words) -> View:

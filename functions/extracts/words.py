@@ -56,6 +56,13 @@ class Words:
         """The short name of a code system; nothing where it is unknown, for URIs say nothing."""
         return str(self._texts["systems"].get(uri, ""))
 
+    def absence(self, code: str) -> str:
+        """What a code for a known absence of allergies says; nothing where it is unknown.
+
+        Source: SNOMED CT and HL7's absent-unknown codes of the International Patient Summary.
+        """
+        return str(self._texts["absences"].get(code, ""))
+
     def date(self, given: object) -> str:
         """A date, or a FHIR date of year or month only; anything else is given back as it came."""
         text = "" if given is None else str(given)

@@ -9,7 +9,7 @@ import pytest
 
 from clinic.fhir import mapping, validation
 from extracts import fhir
-from extracts.document import Kind
+from extracts.document import Kind, Summary
 from kernel import exact_json
 from tests.unit.clinic_fhir.intake import Card
 from tests.unit.test_extract_render import PRESCRIPTION, RESULT, SUMMARY, VISIT, extract
@@ -74,6 +74,18 @@ def test_the_summary_is_the_same() -> None:
     assert by_entry["condition"]["code"] == condition["code"]
     assert by_entry["condition"]["since"].startswith(condition["since"])
     assert any((body.get("abo"), body.get("rhesus")) == ("A", "+") for body in bodies)
+
+
+def test_a_known_absence_is_read_as_one() -> None:
+    for stated in ({"text": "Аллергоанамнез не отягощён"}, {"code": "716186003", "text": None}):
+        stated = {"system": "http://snomed.info/sct", **stated}
+        bodies = [
+            each.body
+            for each in derived(
+                sent("summary", summary=Summary(no_known_allergies=[stated]))
+            ).drafts
+        ]
+        assert [body["entry"] for body in bodies if "entry" in body] == ["no_known_allergy"]
 
 
 def test_a_masked_number_stays_masked() -> None:

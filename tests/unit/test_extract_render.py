@@ -384,6 +384,47 @@ def test_sparse_records_are_printed() -> None:
     assert page_count(render(extract("summary", summary=Summary(None, [{}], [{}]))))
 
 
+def absence(text: str | None, code: str | None = None) -> dict[str, Any]:
+    stated = {"text": text, "code": code, "system": None, "recorded_on": "2026-10-05"}
+    return {"entry": "no_known_allergy", "clinic": CLINIC, **stated}
+
+
+@pytest.mark.parametrize(
+    ("stated", "language", "said", "one_kind"),
+    [
+        (absence(None, "716186003"), "ru", "Известных аллергий нет (Городская", False),
+        (
+            absence("Аллергоанамнез не отягощён"),
+            "ru",
+            "Известных аллергий нет: «Аллергоанамнез не отягощён»",
+            False,
+        ),
+        (absence("NKDA"), "en", "NKDA", True),
+        (absence(None, "no-known-food-allergies"), "en", "No known food allergy (", True),
+        (absence("No known latex allergy", "716184000"), "en", "No known latex allergy (", True),
+    ],
+)
+def test_a_known_absence_is_said_as_far_as_it_is_known(
+    stated: dict[str, Any], language: Language, said: str, one_kind: bool
+) -> None:
+    summary = Summary(no_known_allergies=[stated, stated])
+    text = text_of(render(extract("summary", language, summary=summary))).replace(NO_BREAK, " ")
+    assert text.count(said) == 1
+    assert words(language).date("2026-10-05").replace(NO_BREAK, " ") in text
+    assert (words(language).label("absence_one_kind") in text) is one_kind
+    assert words(language).label("no_allergies") not in text
+    assert words(language).label("no_conditions") in text
+
+
+@pytest.mark.parametrize("language", get_args(Language))
+def test_what_is_not_known_is_not_printed_as_none(language: Language) -> None:
+    text = text_of(render(extract("summary", language, summary=Summary())))
+    said = words(language)
+    assert said.label("no_allergies") in text
+    assert said.label("no_conditions") in text
+    assert said.absence("") not in text
+
+
 def test_unknown_codes_are_shown_as_given() -> None:
     odd = result("2026-10-20", observation(1, unit="{foo}", interpretation="odd"), status="strange")
     text = text_of(render(extract("results", records=[odd, RESULT])))
