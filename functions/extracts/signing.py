@@ -1,6 +1,6 @@
 """Signing papers: PAdES (ETSI EN 319 142-1), level B-B, by a KMS key and the clinic's certificate.
 
-Only the worker imports this: pyHanko takes 0.4 s to import. A time stamp (level B-T and up) needs a
+Only the worker imports this: pyHanko takes long to import. A time stamp (level B-T and up) needs a
 time-stamping authority over the network; the signing time is what this system's clock says.
 
 Extracts table, CLINIC#<id> | CERTIFICATE:
@@ -15,16 +15,22 @@ from typing import Any
 from asn1crypto import x509
 from asn1crypto.algos import SignedDigestAlgorithm
 from botocore.exceptions import BotoCoreError, ClientError
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.sign import fields, signers
-from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from extracts import certificates
+from extracts.lean_pyhanko import (
+    IncrementalPdfFileWriter,
+    SimpleCertificateStore,
+    fields,
+    signers,
+)
 from kernel import aws, dynamo
 from kernel.errors import Unavailable
 from kernel.registry import Clinic
 
 _LONGEST_SIGNATURE = 72  # bytes, of an ECDSA signature on P-256 in DER
+# Bytes of a CMS without its certificates: attributes, names, signature. What pyHanko would estimate
+# by making the whole once in vain.
+_BESIDE_CERTIFICATES = 2048
 # Beside the page, where PDF/UA-1 (7.18.1) wants no tag for it; the paper itself tells of it.
 _FIELD = fields.SigFieldSpec(
     "Signature",
@@ -49,7 +55,9 @@ class Signing:
         Raises:
             Unavailable: KMS or the table did not answer.
         """
-        own, *others = map(x509.Certificate.load, self._chain(clinic, now))
+        chain = self._chain(clinic, now)
+        own, *others = map(x509.Certificate.load, chain)
+        room = sum(map(len, chain)) + _BESIDE_CERTIFICATES
         signer = _KmsSigner(self._key_id, own, others)
         described = signers.PdfSignatureMetadata(
             field_name=_FIELD.sig_field_name,
@@ -59,7 +67,9 @@ class Signing:
         )
         signed = io.BytesIO()
         signers.PdfSigner(described, signer, new_field_spec=_FIELD).sign_pdf(
-            _Update(io.BytesIO(pdf)), output=signed
+            _Update(io.BytesIO(pdf)),
+            output=signed,
+            bytes_reserved=2 * room,  # it is written in hexadecimal
         )
         return signed.getvalue()
 

@@ -1,7 +1,13 @@
 """How local/ reads the template."""
 
-from local.build import same_builds
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from local.build import FUNCTIONS, NEVER_IMPORTED, ROOT, same_builds, trim
 from local.deploy import template_routes
+from tests import template
 
 API = {"Type": "Api", "Properties": {"Method": "get", "Path": "/v1/a/{id}"}}
 PUBLIC = {
@@ -39,3 +45,57 @@ def test_routes_are_the_api_events_with_their_doors() -> None:
     }
 
     assert template_routes(template) == {("GET", "/v1/a/{id}", True), ("POST", "/v1/b", False)}
+
+
+def test_what_is_never_imported_is_cut_and_nothing_else(tmp_path: Path) -> None:
+    kept = {"lxmlish", "extracts", "pyhanko", "multidictionary-1.0.dist-info"}
+    for name in {"lxml", "lxml-6.1.dist-info", "aiohttp", "aiohttp-3.14.5.dist-info", *kept}:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file.py").touch()
+    trim(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+def test_every_handler_starts_and_a_paper_is_signed_without_what_is_cut() -> None:
+    handlers = template.resources("AWS::Serverless::Function").values()
+    modules = sorted({each["Handler"].rpartition(".")[0] for each in handlers})
+    assert "extracts.worker" in modules
+    environment = {name: _setting(value) for name, value in template.environment().items()}
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT, *NEVER_IMPORTED, "--", *modules],
+        env={**os.environ, **environment, "PYTHONPATH": f"{FUNCTIONS}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("signed\n")
+
+
+def _setting(value: object) -> str:
+    return value if isinstance(value, str) else "1"
+
+
+_WITHOUT = """
+import sys
+
+at = sys.argv.index("--")
+cut, modules = sys.argv[1:at], sys.argv[at + 1 :]
+
+
+class Cut:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in cut:
+            raise ModuleNotFoundError(name, name=name)
+
+
+sys.meta_path.insert(0, Cut())
+import importlib
+
+for module in modules:
+    importlib.import_module(module)
+from bench import extracts
+
+pdf = extracts.measure("typst, signed", 1)
+print("signed")
+"""
