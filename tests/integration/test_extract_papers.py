@@ -19,6 +19,7 @@ from pyhanko.sign.validation import SignatureCoverageLevel, validate_pdf_signatu
 from pyhanko_certvalidator import ValidationContext
 
 from tests.gateway import Api, drain
+from tests.integration import desk_world, records_world
 from tests.integration.conftest import Demo
 
 PERIOD = {"from": "2026-01-01", "to": "2026-11-30"}
@@ -220,6 +221,35 @@ def test_every_order_and_every_fetch_is_in_the_journal(demo: Demo) -> None:
     assert anna.get(f"/v1/extracts/{made.state['extract_id']}/file").status == 200
     assert anna.delete(f"/v1/extracts/{made.state['extract_id']}").status == 204
     assert added() == 2
+
+
+def test_no_known_allergies_is_said_only_where_nothing_may_contradict_it(aws: None) -> None:
+    card = records_world.OpenCard(desk_world.clinic())
+    known = "Известных аллергий нет: «Аллергоанамнез не отягощён»"
+    unknown = "Сведений об аллергии в выписке нет"
+    assert unknown in _text(Paper(card.patient, "summary", {}, "ru"))
+    card.send(_allergy("none", "Аллергоанамнез не отягощён"))
+    assert known in _text(Paper(card.patient, "summary", {}, "ru"))
+    card.send(_allergy("one", "Пенициллин"))
+    text = _text(Paper(card.patient, "summary", {}, "ru"))
+    assert "Пенициллин" in text
+    assert known not in text
+    (allergy,) = card.get("summary").json["allergies"]
+    path = f"/v1/cards/{card.card_id}/records/{allergy['record_id']}/hidden"
+    assert card.patient.put(path).status == 200
+    text = _text(Paper(card.patient, "summary", {}, "ru"))
+    assert (known in text, unknown in text, "Пенициллин" in text) == (False, True, False)
+
+
+def _allergy(name: str, text: str) -> dict[str, Any]:
+    return {
+        "resourceType": "AllergyIntolerance",
+        "id": name,
+        "clinicalStatus": {"coding": [{"code": "active"}]},
+        "code": {"text": text},
+        "patient": {"reference": "Patient/me"},
+        "recordedDate": "2026-10-05",
+    }
 
 
 def _text(paper: Paper) -> str:
