@@ -71,7 +71,13 @@ def page_count(pdf: bytes) -> int:
 def _forget(size: int) -> None:
     if size > _WORTH_FORGETTING:
         for _ in range(_GENERATIONS):
-            typst.compile(b"", font_paths=_fonts(), ignore_system_fonts=True, format="svg")
+            _empty().compile(format="svg")
+
+
+@cache
+def _empty() -> typst.Compiler:
+    # Kept: to make a compiler takes thirty times what it takes to compile nothing.
+    return typst.Compiler(input=TEMPLATES / "empty.typ", root=TEMPLATES, font_paths=_fonts())
 
 
 @cache
