@@ -184,7 +184,7 @@ def each_call(world: World, how: faults.How, tries: int = 1) -> Iterator[tuple[i
     yield from enumerate(names)
 
 
-@pytest.mark.parametrize("how", modes())
+@pytest.mark.parametrize("how", modes("killed after"))
 def test_the_worker_goes_wrong_at_every_call(anna: World, how: faults.How) -> None:
     for at, name in each_call(anna, how):
         before, entries = anna.objects(), anna.entries()
@@ -198,6 +198,7 @@ def test_the_worker_goes_wrong_at_every_call(anna: World, how: faults.How) -> No
         assert_made_once(anna, extract, before, entries)
 
 
+@pytest.mark.long
 def test_a_lost_answer_that_botocore_repeats_changes_nothing(anna: World) -> None:
     for at, name in each_call(anna, "lost"):
         before, entries = anna.objects(), anna.entries()
@@ -208,7 +209,7 @@ def test_a_lost_answer_that_botocore_repeats_changes_nothing(anna: World) -> Non
         assert_made_once(anna, extract, before, entries)
 
 
-@pytest.mark.parametrize("how", modes())
+@pytest.mark.parametrize("how", modes("lost"))
 def test_an_order_goes_wrong_at_every_call(anna: World, how: faults.How) -> None:
     with faults.counted() as calls:
         anna.order(key=f"first, {how}")
@@ -250,7 +251,7 @@ def test_an_order_that_nobody_repeats_is_made_all_the_same(anna: World) -> None:
     assert_made_once(anna, extract, before, entries)
 
 
-@pytest.mark.parametrize("how", modes())
+@pytest.mark.parametrize("how", modes("killed before"))
 def test_taking_back_goes_wrong_at_every_call(anna: World, how: faults.How) -> None:
     def taken_back() -> dict[str, Any]:
         extract = anna.ordered()
@@ -275,8 +276,15 @@ def test_taking_back_goes_wrong_at_every_call(anna: World, how: faults.How) -> N
         assert anna.patient.get(f"/v1/extracts/{extract['extract_id']}/file").status == 404
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("act", ["consent", "delete"])
+@pytest.mark.parametrize(
+    ("act", "when"),
+    [
+        ("consent", "after"),
+        pytest.param("consent", "before", marks=pytest.mark.long),
+        pytest.param("delete", "after", marks=pytest.mark.long),
+        pytest.param("delete", "before", marks=pytest.mark.long),
+    ],
+)
 def test_taken_back_while_the_worker_works(
     anna: World, act: str, when: Literal["before", "after"]
 ) -> None:
@@ -317,6 +325,7 @@ def test_the_worker_is_ended_while_the_extract_is_taken_back(anna: World) -> Non
     assert anna.objects() == before
 
 
+@pytest.mark.long
 def test_two_workers_at_once_leave_one_file(anna: World) -> None:
     for at, _ in enumerate(calls_of(anna)):
         before, entries = anna.objects(), anna.entries()
