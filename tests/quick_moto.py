@@ -3,7 +3,7 @@
 Its transactions copy every table that they name, whole, to be able to roll back: here they copy the
 items that they name. Its queries sort all items of the table: here they look at those that have the
 key. And it looks up each attribute of each item under several spellings of all ten DynamoDB types:
-here an attribute value is written as it is. The methods of a service's class are listed once, not at
+here an attribute value is written as it is. The methods of a service are listed once, not at
 every call. What moto answers stays the same.
 """
 
