@@ -223,7 +223,7 @@ class Federation:
         account_id = AccountId(ids.time_ordered(caller.now))
         place = self._keys.lookup(owner(account_id))
         _, key_item = self._keys.new(owner(account_id))
-        self._keys.get(owner(account_id), key_item)  # so that the profile can be sealed
+        self._keys.unwrap(owner(account_id), key_item)  # so that the profile can be sealed
         phone = person.phone
         if phone is not None and self._profiles.find(phone) is not None:
             phone = None  # another account's login; it stays theirs

@@ -294,7 +294,7 @@ class SigningIn:
         account_id = AccountId(facts["new_account_id"])
         place = self._keys.lookup(owner(account_id))
         key_item = {"pk": place.pk, "sk": place.sk, "wrapped": facts["wrapped"]}
-        self._keys.get(owner(account_id), key_item)
+        self._keys.unwrap(owner(account_id), key_item)
         profile_item = {"pk": owner(account_id), "sk": "PROFILE", "version": 1}
         profile = self._profiles.opened({**profile_item, "sealed": facts["sealed"]})
         state: Item = {"level": facts["level"], "appointments": []}

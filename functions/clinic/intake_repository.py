@@ -129,7 +129,7 @@ class IntakeRepository:
         ]
         items = dynamo.batch_get([person_place, clinic_place, *key_places])
         try:
-            person_key, card_key = (self._keyring.get(p.pk, items.get(p)) for p in key_places)
+            person_key, card_key = (self._keyring.unwrap(p.pk, items.get(p)) for p in key_places)
         except KeyDestroyed as error:  # erased
             raise NotFound from error
         person = people.open_item(items[person_place], person_key)

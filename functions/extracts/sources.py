@@ -83,8 +83,8 @@ class Sources:
         if not all(step.ok for step in access.steps("verified", facts)):
             raise CardClosed
         try:
-            owner_key = self._keyring.get(people.owner(patient_id), found[person_key])
-            key = self._keyring.get(f"CARD#{card_id}", found[card_key])
+            owner_key = self._keyring.unwrap(people.owner(patient_id), found[person_key])
+            key = self._keyring.unwrap(f"CARD#{card_id}", found[card_key])
         except KeyDestroyed as error:
             raise CardClosed from error
         return Opened(

@@ -101,10 +101,8 @@ class Keyring:
         """Where the wrapped key of `owner` rests, so that it can be read in a batch."""
         return dynamo.Lookup(self._table, owner, f"KEY#{self._purpose}")
 
-    def get(self, owner: str, item: dynamo.Item | None = None) -> DataKey:
-        """The key of `owner`, from memory for five minutes, else unwrapped by KMS.
-
-        `item` is the wrapped key's item where the caller has read it already.
+    def get(self, owner: str) -> DataKey:
+        """The key of `owner`, from memory for five minutes, else read, and unwrapped by KMS.
 
         Raises:
             KeyDestroyed: there is none: nothing of this owner can be read.
@@ -113,8 +111,17 @@ class Keyring:
         if cached:
             return cached
         place = self.lookup(owner)
-        if item is None:
-            item = dynamo.get(self._table, {"pk": place.pk, "sk": place.sk})
+        return self.unwrap(owner, dynamo.get(self._table, {"pk": place.pk, "sk": place.sk}))
+
+    def unwrap(self, owner: str, item: dynamo.Item | None) -> DataKey:
+        """The key of `owner`, whose item (`lookup`) the caller has read with others.
+
+        Raises:
+            KeyDestroyed: there is no item: nothing of this owner can be read.
+        """
+        cached = self._cached(owner)
+        if cached:
+            return cached
         if item is None:
             raise KeyDestroyed(owner)
         try:

@@ -404,7 +404,7 @@ class RecordsRepository:
         if place not in items:
             raise NotFound
         try:
-            key = self._keyring.get(people.owner(patient_id), items.get(key_place))
+            key = self._keyring.unwrap(people.owner(patient_id), items.get(key_place))
         except KeyDestroyed as error:
             raise NotFound from error
         return people.open_item(items[place], key)
@@ -452,6 +452,6 @@ class RecordsRepository:
         owner = f"CARD#{opened.card.card_id}"
         item = opened.items.get(self._keyring.lookup(owner))
         try:
-            return self._keyring.get(owner, item)
+            return self._keyring.unwrap(owner, item)
         except KeyDestroyed as error:  # erased: nothing of this card can be read any more
             raise NotFound from error

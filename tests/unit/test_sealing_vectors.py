@@ -106,9 +106,9 @@ def test_an_unwrapped_key_serves_a_number_of_times_and_no_more(
     monkeypatch.setattr(sealing, "_CACHE_USES", 10)
     ring = Keyring(table="KeysTable", kms_key="key", purpose="medical")
     for _ in range(11):
-        ring.get("CARD#1", {"wrapped": b"x"})
+        ring.unwrap("CARD#1", {"wrapped": b"x"})
     assert kms.unwrapped == 1
-    ring.get("CARD#1", {"wrapped": b"x"})
+    ring.unwrap("CARD#1", {"wrapped": b"x"})
     assert kms.unwrapped == 2
 
 
@@ -119,10 +119,10 @@ def test_an_unwrapped_key_serves_for_five_minutes(
     monkeypatch.setattr(time, "monotonic", lambda: moment[0])
     ring = Keyring(table="KeysTable", kms_key="key", purpose="medical")
     for moment[0] in (1000.0, 1299.0):
-        ring.get("CARD#1", {"wrapped": b"x"})
+        ring.unwrap("CARD#1", {"wrapped": b"x"})
     assert kms.unwrapped == 1
     moment[0] = 1301.0
-    ring.get("CARD#1", {"wrapped": b"x"})
+    ring.unwrap("CARD#1", {"wrapped": b"x"})
     assert kms.unwrapped == 2
 
 
@@ -134,5 +134,5 @@ def test_no_more_than_a_thousand_keys_are_held(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(aws, "kms", Any_)
     ring = Keyring(table="KeysTable", kms_key="key", purpose="medical")
     for number in range(1200):
-        ring.get(f"CARD#{number}", {"wrapped": b"x"})
+        ring.unwrap(f"CARD#{number}", {"wrapped": b"x"})
     assert len(ring._cache) <= 1000
