@@ -26,7 +26,10 @@ def test_extracts_large_records_and_uploads_of_an_erased_card_are_gone(card: Ope
     before = set(_objects())
     # Without a pattern: a source is deflated, and goes to the bucket above 150 KB.
     notes = [{"text": secrets.token_urlsafe(900)} for _ in range(300)]
-    card.send(visit(), laboratory(5, note=notes))
+    card.send(visit())
+    for value in (5, 6, 7):  # a source keeps its state before, and drops the one before that
+        card.send(laboratory(value, note=notes))
+    assert notes[-1]["text"] in card.get("results", fhir=True).text
     order = {"kind": "summary", "language": "ru"}
     ordered = card.patient.post(f"/v1/cards/{card.card_id}/extracts", order)
     drain("ExtractsQueue")

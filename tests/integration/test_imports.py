@@ -96,6 +96,18 @@ def test_a_file_that_was_taken_and_comes_again_changes_nothing(chart: Chart) -> 
     assert chart.everything() == shown
 
 
+def test_of_a_large_source_the_bucket_keeps_two_states(chart: Chart) -> None:
+    # Without a pattern: a source is deflated, and goes to the bucket above 150 KB.
+    notes = [{"text": secrets.token_urlsafe(900)} for _ in range(300)]
+    prefix = f"payloads/{chart.path.rpartition('/')[2]}/"
+    for value, kept in ((5, 1), (6, 2), (7, 2)):
+        ordered = order(chart)
+        assert work(notice(upload(ordered, bundle({**laboratory(value), "note": notes})))) == []
+        assert state(chart, ordered)["status"] == "done"
+        found = boto3.client("s3").list_objects_v2(Bucket="recordsbucket", Prefix=prefix)
+        assert found["KeyCount"] == kept
+
+
 @pytest.mark.parametrize(
     ("body", "error"),
     [
