@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
+from kernel import dynamo
 from tests import template
 from tests.gateway import function
 from tests.integration.conftest import Demo
@@ -94,6 +95,36 @@ def test_a_file_that_was_taken_and_comes_again_changes_nothing(chart: Chart) -> 
     done = state(chart, second)
     assert (done["created"], done["unchanged"]) == (0, 2)
     assert chart.everything() == shown
+
+
+def test_a_preliminary_result_is_pending_until_a_file_brings_the_final_one(chart: Chart) -> None:
+    card = f"CARD#{chart.path.rpartition('/')[2]}"
+    for status, left_out in (("registered", 1), ("final", 0)):
+        ordered = order(chart)
+        result = {**laboratory(5), "status": status}
+        assert work(notice(upload(ordered, bundle(result)))) == []
+        assert [each["status"] for each in chart.read("results")] == [status]
+        head = dynamo.get("RecordsTable", {"pk": card, "sk": "HEAD"})
+        assert head
+        assert head["counts"]["left_out"] == left_out
+
+
+def test_what_a_broken_intake_left_in_the_bucket_goes_with_the_next_file(chart: Chart) -> None:
+    card_id = chart.path.rpartition("/")[2]
+    key = {"pk": {"S": f"CARD#{card_id}"}, "sk": {"S": "HEAD"}}
+    work(notice(upload(order(chart), bundle(visit()))))
+    head = boto3.client("dynamodb").update_item(
+        TableName="RecordsTable",
+        Key=key,
+        UpdateExpression="SET attempt = attempt + :one",
+        ExpressionAttributeValues={":one": {"N": "1"}},
+        ReturnValues="ALL_NEW",
+    )["Attributes"]
+    left = f"payloads/{card_id}/{int(head['attempt']['N']):010d}/left"
+    boto3.client("s3").put_object(Bucket="recordsbucket", Key=left, Body=b"-")
+    work(notice(upload(order(chart), bundle(laboratory(5)))))
+    found = boto3.client("s3").list_objects_v2(Bucket="recordsbucket", Prefix=left)
+    assert found["KeyCount"] == 0
 
 
 def test_of_a_large_source_the_bucket_keeps_two_states(chart: Chart) -> None:
