@@ -571,7 +571,7 @@ def test_a_notice_goes_in_the_place_of_a_code_and_no_code_follows(sender: Sender
 
 def test_what_comes_with_a_challenge_is_written_with_it(sender: Sender) -> None:
     item = {"pk": ids.secret(), "sk": "WITH"}
-    sender.challenges.create_and_send(
+    challenge_id = sender.challenges.create_and_send(
         "reset",
         account_id=AccountId("acc"),
         recipient=Recipient(sender.phone, counted=sender.phone),
@@ -579,6 +579,7 @@ def test_what_comes_with_a_challenge_is_written_with_it(sender: Sender) -> None:
         with_it=[{"Put": dynamo.put_request(TABLE, item)}],
     )
     assert dynamo.get(TABLE, item) == item
+    assert sender.item(challenge_id)["account_id"] == "acc"
 
 
 def test_exhausted_codes_exhaust_the_challenge(sender: Sender) -> None:
