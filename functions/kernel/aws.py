@@ -3,6 +3,7 @@
 botocore is used without boto3: the client classes are the same, the import is shorter.
 """
 
+import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ _CONFIG = Config(
     read_timeout=5,
     retries={"total_max_attempts": 3, "mode": "standard"},
     max_pool_connections=16,
+    user_agent="medkarta",  # else it is put together anew for every call
 )
 
 
@@ -36,10 +38,28 @@ def _client(service: str) -> Any:
     if service == "s3":
         # Presigned links need SigV4; path style keeps a custom endpoint's host name.
         config = config.merge(Config(signature_version="s3v4", s3={"addressing_style": "path"}))
-    return _session().create_client(service, config=config)
+    if service == "dynamodb":
+        # All requests are made by kernel.dynamo, and the service checks them anyway.
+        config = config.merge(Config(parameter_validation=False))
+    client = _session().create_client(service, config=config)
+    if service == "dynamodb":
+        client.meta.events.register("before-parse.dynamodb", _as_json)
+    return client
+
+
+def _as_json(response_dict: Any, customized_response_dict: Any, **_: Any) -> None:
+    """Take a good answer of DynamoDB as the JSON that it is, past botocore's parser.
+
+    Walking each attribute by its shape is most of what a Query costs. Of all that it would change
+    here, only binary values matter: they stay base64, and `kernel.dynamo` decodes them.
+    """
+    if response_dict["status_code"] < 300 and response_dict["body"]:
+        customized_response_dict.update(json.loads(response_dict["body"]))
+        response_dict["body"] = b""
 
 
 def dynamodb() -> "DynamoDBClient":
+    """Answers are as DynamoDB's JSON has them: binary values are base64 (`kernel.dynamo`)."""
     client: DynamoDBClient = _client("dynamodb")
     return client
 

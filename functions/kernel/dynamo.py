@@ -5,6 +5,7 @@ items hold, so the conversion is small; boto3's own costs twice the time and the
 """
 
 import time
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ def from_value(value: Mapping[str, Any]) -> Any:
         case "N":
             return int(raw)
         case "B":
-            return bytes(raw)
+            # Base64 in answers (aws.dynamodb), bytes where botocore has parsed: in errors.
+            return b64decode(raw) if isinstance(raw, str) else bytes(raw)
         case "NULL":
             return None
         case "SS":
@@ -352,11 +354,22 @@ def batch_put(table: str, items: Sequence[Mapping[str, Any]]) -> None:
             _pause(attempt)
             with failures():
                 answer = aws.dynamodb().batch_write_item(RequestItems=request)
-            request = dict(answer.get("UnprocessedItems") or {})
+            request = _again(answer.get("UnprocessedItems") or {})
             if not request:
                 break
         else:
             raise Unavailable
+
+
+def _again(unprocessed: Mapping[str, Any]) -> dict[str, Any]:
+    """Puts that an answer gives back, as a request: what is binary is base64 in answers alone."""
+    return {
+        table: [
+            {"PutRequest": {"Item": to_item(from_item(each["PutRequest"]["Item"]))}}
+            for each in puts
+        ]
+        for table, puts in unprocessed.items()
+    }
 
 
 def _pause(attempt: int) -> None:
