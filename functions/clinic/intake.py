@@ -237,8 +237,19 @@ def _refused_whole(parsed: Parsed, code: str, language: Language) -> Outcome:
     return Outcome(0, 0, 0, 0, [_told(each, language) for each in rejections])
 
 
+# Where in the body it is; what cannot be read has no place in it.
+_PLACES = {
+    "no_resource_type": "resourceType",
+    "unknown_resource_type": "resourceType",
+    "unsupported_bundle_type": "type",
+    "invalid_bundle": "entry",
+    "too_many_entries": "entry",
+}
+
+
 def _malformed(code: str, language: Language) -> Malformed:
-    return Malformed([FieldProblem("body", code, message=say(code, language))])
+    place = _PLACES.get(code, "body")
+    return Malformed([FieldProblem(place, code, message=say(code, language))])
 
 
 def check_patient(parsed: Parsed, person: Person) -> None:

@@ -97,9 +97,15 @@ def test_clinics_go_on_by_cursor_and_the_cursor_is_bound_to_the_filter() -> None
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/v1/services?limit=0", "/v1/clinics?region=Moscow", "/v1/regions?x=1", "/v1/help?limit=a"],
+    ("path", "field"),
+    [
+        ("/v1/services?limit=0", "limit"),
+        ("/v1/clinics?region=Moscow", "region"),
+        ("/v1/regions?x=1", "query"),  # an unknown name is the client's own text: not repeated
+        ("/v1/help?limit=a", "limit"),
+    ],
 )
-def test_wrong_queries_are_named(path: str) -> None:
+def test_wrong_queries_are_named(path: str, field: str) -> None:
     answer = Api().get(path)
     assert (answer.status, answer.json["code"]) == (422, "validation_failed")
+    assert [error["field"] for error in answer.json["errors"]] == [field]
