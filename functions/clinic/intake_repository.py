@@ -398,6 +398,8 @@ class IntakeRepository:
             counts[shown.draft.section] += 1
         for section, _ in (*change.replaced, *change.withdrawn):
             counts[section] -= 1
+        ended = len(change.replaced) + len(change.withdrawn)
+        counts["ended"] = lock.head.counts.get("ended", 0) + ended
         already = lock.head.counts.get("left_out", 0)
         counts["left_out"] = already + lock.left_out - len(lock.shown_now)
         place = Head.lookup(self._records, lock.card_id)

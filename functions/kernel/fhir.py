@@ -18,7 +18,8 @@ def searchset(
 ) -> Resource:
     """A list as a Bundle; `base` is the absolute URL under which the resources have their ids.
 
-    `included`: what the resources of the list refer to, given with them.
+    `included`: what the resources of the list refer to, given with them, and an OperationOutcome
+    where there is something to say about the list.
 
     There is no `total`: a page does not know it (FHIR R4 §3.1.1.4.1 lets it out).
     """
@@ -31,7 +32,9 @@ def searchset(
             {
                 "fullUrl": f"{base}/{resource['resourceType']}/{resource['id']}",
                 "resource": resource,
-                "search": {"mode": mode},
+                "search": {
+                    "mode": "outcome" if resource["resourceType"] == "OperationOutcome" else mode
+                },
             }
             for mode, some in (("match", resources), ("include", included))
             for resource in some

@@ -37,7 +37,11 @@ LETTERS: dict[Section, str] = {"summary": "s", "visits": "v", "results": "r", "p
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What of a card is visible, how much of it there is, and since when."""
+    """What of a card is visible, how much of it there is, and since when.
+
+    `counts` has the visible records of each section, the results that bear a mark (`left_out`),
+    and the versions that were replaced or taken back (`ended`): rows that a page reads in vain.
+    """
 
     committed: int = 0
     aborted: frozenset[int] = frozenset()

@@ -24,6 +24,29 @@ _WORDS = {
     "critical_high": "HH",
     "abnormal": "A",
 }
+# A resource above this size does not fit into an answer: its attachments are named, not given.
+_LARGEST = 4_000_000
+_LONG_DATA = 10_000
+_TOO_LARGE = {
+    "extension": [
+        {
+            "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
+            "valueCode": "unsupported",
+        }
+    ]
+}
+# Stands in a list that has no second page and no room for the rest (FHIR R4 §3.1.1.4.4).
+INCOMPLETE: Resource = {
+    "resourceType": "OperationOutcome",
+    "id": "incomplete",
+    "issue": [
+        {
+            "severity": "warning",
+            "code": "incomplete",
+            "diagnostics": "Older results are left out: ask for them by `to`.",
+        }
+    ],
+}
 # Of which section a resource is that stands in another section's record as well.
 _ORDERED = {"MedicationRequest", "MedicationStatement", "CarePlan", "Immunization", "Goal"}
 
@@ -97,6 +120,8 @@ class Reading:
             return self._made[key]
         source = self.resting[key]
         resource: Resource = _copied(source["resource"])
+        if source["size"] > _LARGEST:
+            _empty_attachments(resource)
         self._made[key] = resource
         resource["id"] = self._id(key)
         links: Mapping[str, str] = source.get("links") or {}
@@ -178,6 +203,20 @@ def _copied(node: Any) -> Any:
     if isinstance(node, dict):
         return {key: _copied(value) for key, value in node.items()}
     return [_copied(value) for value in node] if isinstance(node, list) else node
+
+
+def _empty_attachments(node: Any) -> None:
+    """Take long data out of a resource, and say there that they are missing (FHIR R4 §2.24.0.1)."""
+    if isinstance(node, list):
+        for value in node:
+            _empty_attachments(value)
+    if not isinstance(node, dict):
+        return
+    if isinstance(node.get("data"), str) and len(node["data"]) > _LONG_DATA:
+        del node["data"]
+        node["_data"] = _TOO_LARGE
+    for value in node.values():
+        _empty_attachments(value)
 
 
 def _interpret(resource: Resource, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -1,9 +1,9 @@
 """Reading a card's records: visible versions only, opened and still as bytes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,15 +13,20 @@ from kernel.consents import scope_lookups
 from kernel.dynamo import Item, Lookup
 from kernel.errors import NotFound, Unavailable
 from kernel.gate import OpenCard
+from kernel.hiding import Hidden
 from kernel.identity import CardId, PatientId, RecordId
 from kernel.people import Person
 from kernel.records import Head, Section, Why
 from kernel.registry import Clinic, Region, Relation
 from kernel.sealing import DataKey, KeyDestroyed, Keyring
 
-# Where records are left out, a page reads so many more, to be full all the same: those that are
-# not for the reader's eyes, and those of the day after a period, which begins at other hours.
-_SPARE = 25
+# Where a page meets rows that it does not show, it reads so many more, to be full all the same:
+# what was corrected or taken back, what is not for the reader's eyes, and the day after a period,
+# which begins at other hours.
+_SPARE = 50
+# A Lambda's answer is at most 6 MB of JSON, in which the body is a text once more.
+_LARGEST_PAGE = 5_000_000
+_AT_ONCE = 20  # records opened before the size is looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,15 @@ class RecordsPage:
 
 @dataclass(frozen=True, slots=True)
 class ChangedRecord:
-    """What an intake did to a record; without the record where it took it back."""
+    """What an intake did to a record; without the record where it took it back. `position` is where
+    it stands among the changes, None for what came because its hold ran out."""
 
     kind: Literal["created", "changed", "deleted"]
     section: Section
     record_id: RecordId
     record: OpenRecord | None
     sources: Sequence[str] = ()
+    position: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,14 @@ class _Span:
     def prefix(self) -> str:
         return f"{self.tokens[0]}#" if self.tokens else ""
 
+    def spare(self, invisible: int, *, newest: bool) -> int:
+        """How many rows more to read, of a card that holds so many that are not shown.
+
+        Others are compared after reading: by a second filter, or by the period's last day.
+        """
+        compared = len(self.tokens) > 1 or (self.end is not None and newest)
+        return _SPARE if compared else min(invisible, _SPARE)
+
     def condition(self) -> tuple[str, dict[str, str]]:
         made = records.tagged if self.tokens else records.partition
         values = {":pk": made(self.card_id, self.section)}
@@ -91,6 +106,23 @@ class _Span:
             values[":prefix"] = self.prefix
             return "pk = :pk AND begins_with(sk, :prefix)", values
         return "pk = :pk", values
+
+
+# More rows than a Query's megabyte can hold.
+_MOST_ROWS = 10_000
+
+
+def _invisible(head: Head, withheld: Hidden) -> int:
+    """How many rows of a card are read and not shown, at most."""
+    if head.aborted:
+        return _SPARE  # of what broke off nobody knows how much it wrote
+    ended, left_out = (head.counts.get(name, 0) for name in ("ended", "left_out"))
+    return ended + left_out + len(withheld.records)
+
+
+def _carried(body: bytes) -> int:
+    """The size of a JSON text inside of a JSON text."""
+    return len(body) + body.count(b'"') + body.count(b"\\")
 
 
 # Of several filters the one that finds fewest is read, the others are compared.
@@ -111,6 +143,7 @@ class ClinicState:
     region: Region | None
     scopes: Sequence[Item | None]
     head: Head
+    left_out: Sequence[Item] = ()
 
 
 class RecordsRepository:
@@ -152,8 +185,13 @@ class RecordsRepository:
         end: date | None = None,
         filters: Mapping[str, str] | None = None,
         sources: bool = False,
+        whole: bool = False,
     ) -> RecordsPage:
-        """One page of a section, newest first.
+        """One page of a section, newest first, by one Query.
+
+        So it may hold fewer records than `limit` where many rows in a row are not shown, or where
+        the bodies are large. Only an empty page is followed by a second Query, of all that one
+        may read (1 MB).
 
         Args:
             patient: read for the patient, who is not shown what is held or not final yet.
@@ -161,6 +199,7 @@ class RecordsRepository:
             start, end: the days, both included, on which the records' `date` may lie.
             filters: kind of tag -> value, e.g. `{"diagnosis": "I10"}`; all must match.
             sources: tell of each record what it is made of.
+            whole: read until there are `limit` records, whatever it takes.
         """
         if section in opened.withheld.sections:
             return RecordsPage([], None, {})
@@ -171,11 +210,11 @@ class RecordsRepository:
         counting = (
             self._pool.submit(self._left_out, opened, head, tokens, start, end) if lacking else None
         )
-        span = _Span(opened.card.card_id, section, tokens[:1], start, end, sources)
+        span = _Span(opened.card.card_id, section, tokens, start, end, sources)
+        spare = span.spare(_invisible(head, opened.withheld), newest=after is None)
         found: list[Item] = []
         position = after
         while len(found) <= limit:
-            spare = _SPARE if lacking or opened.withheld or (end and not found) else 0
             rows, position = self._rows(span, limit + 1 + spare, position)
             found += [
                 row
@@ -186,14 +225,28 @@ class RecordsRepository:
                 and not (patient and records.why_left_out(row, opened.now))
                 and not opened.withheld.has(section, records.record_of(row["sk"]))
             ]
-            if position is None:
+            if position is None or (found and not whole):
                 break
-        shown = found[:limit]
-        return RecordsPage(
-            self._opened(opened, key, section, shown),
-            shown[-1]["sk"] if len(found) > limit else None,
-            counting.result() if counting else {},
-        )
+            spare = spare if found else _MOST_ROWS
+        more = len(found) > limit
+        shown = self._fitting(opened, key, section, found[:limit])
+        if more or len(shown) < len(found):
+            position = shown[-1].sk
+        return RecordsPage(shown, position, counting.result() if counting else {})
+
+    def _fitting(
+        self, opened: OpenCard, key: DataKey, section: Section, rows: Sequence[Item]
+    ) -> list[OpenRecord]:
+        """The records of these rows, as many as one answer can carry."""
+        fitting: list[OpenRecord] = []
+        room = _LARGEST_PAGE
+        for start in range(0, len(rows), _AT_ONCE):
+            for record in self._opened(opened, key, section, rows[start : start + _AT_ONCE]):
+                room -= _carried(record.body)
+                if room < 0 and fitting:
+                    return fitting
+                fitting.append(record)
+        return fitting
 
     def _rows(self, span: "_Span", limit: int, after: str | None) -> tuple[list[Item], str | None]:
         """One Query of versions, or of rows under a token; `sk` is the version's either way."""
@@ -253,17 +306,18 @@ class RecordsRepository:
     ) -> dict[Why, int]:
         """How many results their patient is not shown yet, of those that a list asks for."""
         counts: dict[Why, int] = {}
-        pk = records.left_out(opened.card.card_id)
-        # `h#<until>` sorts before `p#`: what is held no longer is not even read.
-        condition = "pk = :pk AND sk > :now"
-        for row in dynamo.query_all(
-            self._records, condition, {":pk": pk, ":now": f"{records.held(opened.now)}~"}
-        ):
+        for row in self._marked(opened.card.card_id, opened.now):
             why = records.why_left_out(row, opened.now)
             matches = set(tokens) <= set(records.tokens(row))
             if why and head.shows(row) and records.within(row, start, end) and matches:
                 counts[why] = counts.get(why, 0) + 1
         return counts
+
+    def _marked(self, card_id: CardId, now: datetime) -> list[Item]:
+        """The rows of a card's results that are not final, or held beyond now."""
+        # `h#<until>` sorts before `p#`: what is held no longer is not even read.
+        pk, after = records.left_out(card_id), f"{records.held(now)}~"
+        return dynamo.query_all(self._records, "pk = :pk AND sk > :now", {":pk": pk, ":now": after})
 
     def every(self, opened: OpenCard, section: Section) -> list[OpenRecord]:
         """All visible records of a section that is small by nature."""
@@ -332,6 +386,7 @@ class RecordsRepository:
         )
         sections = {letter: section for section, letter in records.LETTERS.items()}
         made: list[ChangedRecord] = []
+        room = _LARGEST_PAGE
         for row in page.items:
             section = sections[row["sk"].split("#")[1]]
             if not head.sees(row["since"]) or records.why_left_out(row, opened.now):
@@ -342,7 +397,10 @@ class RecordsRepository:
                 (record,) = self._opened(opened, key, section, [version])
             record_id = records.record_of(row["version"])
             sources = records.source_keys(row)
-            made.append(ChangedRecord(row["kind"], section, record_id, record, sources))
+            room -= _carried(record.body) if record else 0
+            if room < 0 and made:
+                return made, Since(str(made[-1].position), since.moment), True
+            made.append(ChangedRecord(row["kind"], section, record_id, record, sources, row["sk"]))
         if ripening:
             made += ripening.result()
         position = page.items[-1]["sk"] if page.next_key else f"{head.committed:010d}~"
@@ -370,20 +428,33 @@ class RecordsRepository:
         ]
 
     def sources(
-        self, opened: OpenCard, found: Iterable[OpenRecord | ChangedRecord]
-    ) -> dict[str, dict[str, Any]]:
-        """What these records are made of, as it rests, by source key: one more round trip."""
+        self, opened: OpenCard, found: Sequence[OpenRecord | ChangedRecord]
+    ) -> tuple[dict[str, dict[str, Any]], int]:
+        """What these records are made of, as it rests, by source key: one more round trip.
+
+        And of how many of them it is, which is as many as one answer can carry.
+        """
         key, head = self._key(opened), self.head(opened)
         pk = f"{key.owner}#S"
-        wanted = [Lookup(self._records, pk, k) for each in found for k in each.sources]
+        places = {k: Lookup(self._records, pk, k) for each in found for k in each.sources}
+        items = dynamo.batch_get(places.values())
         resting: dict[str, dict[str, Any]] = {}
-        for place, item in dynamo.batch_get(wanted).items():
-            state = item if head.sees(item["since"]) else item.get("previous")
-            if state is not None:
+        room = _LARGEST_PAGE
+        for number, each in enumerate(found):
+            for source_key in each.sources:
+                item = items.get(places[source_key])
+                if item is None or source_key in resting:
+                    continue
+                state = item if head.sees(item["since"]) else item.get("previous")
+                if state is None:
+                    continue
                 sealed = state["data"] if "data" in state else self._payload(state["at"])
-                source = key.open(sealed, f"records/{pk}/{place.sk}/source")
-                resting[place.sk] = exact_json.loads(source)
-        return resting
+                source = key.open(sealed, f"records/{pk}/{source_key}/source")
+                room -= _carried(source)
+                if room < 0 and number:
+                    return resting, number
+                resting[source_key] = {**exact_json.loads(source), "size": len(source)}
+        return resting, len(found)
 
     def _payload(self, at: str) -> bytes:
         """What was too large for an item (clinic.payloads)."""
@@ -409,8 +480,13 @@ class RecordsRepository:
             raise NotFound from error
         return people.open_item(items[place], key)
 
-    def clinics_of(self, patient_id: PatientId) -> list[ClinicState]:
-        """Every clinic that a patient has to do with, the one where they are attached first."""
+    def clinics_of(
+        self, patient_id: PatientId, *, not_shown_at: datetime | None = None
+    ) -> list[ClinicState]:
+        """Every clinic that a patient has to do with, the one where they are attached first.
+
+        With `not_shown_at` also the results that are not shown then, read beside the rest.
+        """
         items = dynamo.query_all(
             self._registry,
             "pk = :pk AND begins_with(sk, :clinic)",
@@ -420,8 +496,14 @@ class RecordsRepository:
         lookups: list[Lookup] = []
         for each in relations:
             lookups += self._around(patient_id, each)
+        reading = {
+            each.card_id: self._pool.submit(self._marked, each.card_id, not_shown_at)
+            for each in relations
+            if each.card_id and not_shown_at
+        }
         found = dynamo.batch_get(lookups)
-        states = [self._state(patient_id, each, found) for each in relations]
+        left_out = {card_id: rows.result() for card_id, rows in reading.items()}
+        states = [self._state(patient_id, each, found, left_out) for each in relations]
         return sorted(states, key=lambda s: (not s.relation.attached, s.clinic.name))
 
     def _around(self, patient_id: PatientId, relation: Relation) -> list[Lookup]:
@@ -435,7 +517,11 @@ class RecordsRepository:
         return lookups
 
     def _state(
-        self, patient_id: PatientId, relation: Relation, found: Mapping[Lookup, Item]
+        self,
+        patient_id: PatientId,
+        relation: Relation,
+        found: Mapping[Lookup, Item],
+        left_out: Mapping[CardId, Sequence[Item]],
     ) -> ClinicState:
         region = found.get(Region.lookup(self._registry, relation.region))
         scopes = scope_lookups(self._consents, patient_id, relation.clinic_id)
@@ -446,6 +532,7 @@ class RecordsRepository:
             region=Region.from_item(region) if region else None,
             scopes=[found.get(scope) for scope in scopes],
             head=Head.from_item(head),
+            left_out=left_out.get(relation.card_id, ()) if relation.card_id else (),
         )
 
     def _key(self, opened: OpenCard) -> DataKey:

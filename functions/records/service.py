@@ -1,13 +1,14 @@
 """The four sections of a card, and why it opens or not."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from kernel import access, consents, exact_json
+from kernel import access, consents, exact_json, records
 from kernel.access import ClinicFacts
 from kernel.cursors import Cursors
 from kernel.errors import FieldProblem, NotFound, ValidationFailed
@@ -92,11 +93,16 @@ class Records:
             filters=query.filters(),
             sources=read.fhir,
         )
-        position = None if page.position is None else {"sk": page.position}
-        cursor = self._cursors.make(position, binding)
+        found, position = page.found, page.position
         if read.fhir:
-            return Listed(*self._reading(read, page.found).split(page.found), cursor)
-        bodies = b",".join(_shown(read, record) for record in page.found)
+            reading, fitting = self._reading(read, found)
+            if fitting < len(found):
+                found = found[:fitting]
+                position = found[-1].sk
+        cursor = self._cursors.make(None if position is None else {"sk": position}, binding)
+        if read.fhir:
+            return Listed(*reading.split(found), cursor)
+        bodies = b",".join(_shown(read, record) for record in found)
         tail = {"next_cursor": cursor, **_left_out(page.left_out)}
         return b'{"items":[' + bodies + b"]," + json.dumps(tail).encode()[1:]
 
@@ -118,7 +124,7 @@ class Records:
                 raise NotFound
         if read.fhir:
             # Sources are kept as they are now; what was before is told by the records alone.
-            reading = self._reading(read, found[:1])
+            reading, _ = self._reading(read, found[:1])
             return exact_json.dumps(reading.one(found[0])).encode()
         older = bodies[chosen + 1 :]
         shown = _shown(read, found[chosen])
@@ -150,9 +156,14 @@ class Records:
             end=query.to,
             filters={"code": code},
             sources=read.fhir,
+            whole=True,
         )
         if read.fhir:
-            return Listed(*self._reading(read, page.found).split(page.found), None)
+            reading, fitting = self._reading(read, page.found)
+            resources, included = reading.split(page.found[:fitting])
+            if fitting < len(page.found) or page.position is not None:
+                included.append(fhir.INCOMPLETE)
+            return Listed(resources, included, None)
         results = [exact_json.loads(record.body) for record in page.found]
         series, no_numbers = series_of(results, code, system if bar else None)
         answer = {
@@ -175,10 +186,15 @@ class Records:
             changed, now, more = none, self._repository.now(read.opened), False
         else:
             changed, now, more = self._repository.changed(read.opened, Since(**given), query.limit)
+        if read.fhir:
+            reading, fitting = self._reading(read, changed)
+            if fitting < len(changed) and (stop := changed[fitting - 1].position):
+                changed, more = changed[:fitting], True
+                now = Since(stop, now.moment)
         token = self._cursors.make(asdict(now), binding)
         assert token is not None  # there is always a position to go on from
         if read.fhir:
-            return Changed(changed, self._reading(read, changed), token)
+            return Changed(changed, reading, token)
         items = b",".join(_change(read, each) for each in changed)
         tail = {"since": token, "next_cursor": token if more else None}
         return b'{"items":[' + items + b"]," + json.dumps(tail).encode()[1:]
@@ -186,11 +202,12 @@ class Records:
     def summary(self, read: "Read", language: Language) -> dict[str, Any] | Listed:
         """Blood group, allergies, chronic conditions, and whose they are."""
         opened = read.opened
-        reading = self._pool.submit(self._repository.person, opened.card.patient_id)
+        asking = self._pool.submit(self._repository.person, opened.card.patient_id)
         found = self._repository.every(opened, "summary")
-        person = reading.result()
+        person = asking.result()
         if read.fhir:
-            resources, included = self._reading(read, found).split(found)
+            reading, _ = self._reading(read, found)
+            resources, included = reading.split(found)
             whose = fhir.patient(person, opened.card.patient_id)
             return Listed(resources, [whose, *included], None)
         entries = [json.loads(_shown(read, record)) for record in found]
@@ -198,14 +215,17 @@ class Records:
 
     def _reading(
         self, read: "Read", found: Sequence[OpenRecord] | Sequence[ChangedRecord]
-    ) -> Reading:
+    ) -> tuple[Reading, int]:
+        """What these records are made of, and for how many of them an answer has room."""
         opened = read.opened
-        return Reading(
-            resting=self._repository.sources(opened, found),
+        resting, fitting = self._repository.sources(opened, found)
+        reading = Reading(
+            resting=resting,
             token=lambda *parts: self._repository.token(opened, *parts),
             patient_id=opened.card.patient_id,
             withheld=opened.withheld,
         )
+        return reading, fitting
 
     def access(self, actor: Actor, now: datetime, language: Language) -> dict[str, Any]:
         """Why one does or does not see one's card, clinic by clinic."""
@@ -220,18 +240,10 @@ class Records:
         """The cards that open now."""
         if actor.level != "verified" or actor.patient_id is None:
             return []
+        states = self._repository.clinics_of(actor.patient_id, not_shown_at=now)
         return [
-            {
-                "card_id": state.relation.card_id,
-                "clinic": state.clinic.brief,
-                "activated_at": state.relation.activated_at,
-                "counts": {
-                    section: state.head.counts.get(section, 0)
-                    for section in ("visits", "results", "prescriptions")
-                },
-                "updated_at": state.head.updated_at or state.relation.activated_at,
-            }
-            for state in self._repository.clinics_of(actor.patient_id)
+            _card(state, now)
+            for state in states
             if all(step.ok for step in access.steps(actor.level, facts_of(state, now)))
         ]
 
@@ -258,6 +270,26 @@ def facts_of(state: ClinicState, now: datetime) -> ClinicFacts:
         activated=state.relation.card_id is not None,
         consent=consents.state(state.scopes, now),
     )
+
+
+def _card(state: ClinicState, now: datetime) -> dict[str, Any]:
+    """A card as its patient sees it: what is not shown to them yet is counted apart."""
+    head = state.head
+    left_out: Counter[Why] = Counter()
+    for row in state.left_out:
+        if head.shows(row) and (why := records.why_left_out(row, now)):
+            left_out[why] += 1
+    sections = ("visits", "results", "prescriptions")
+    counts = {section: head.counts.get(section, 0) for section in sections}
+    counts["results"] -= left_out.total()
+    return {
+        "card_id": state.relation.card_id,
+        "clinic": state.clinic.brief,
+        "activated_at": state.relation.activated_at,
+        "counts": counts,
+        **_left_out(left_out),
+        "updated_at": head.updated_at or state.relation.activated_at,
+    }
 
 
 def _check_period(start: date | None, end: date | None) -> None:

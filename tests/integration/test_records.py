@@ -214,6 +214,12 @@ def holding(clinic: desk_world.Clinic) -> Iterator[desk_world.Clinic]:
     assert registrar.put("/v1/clinic/release-rules", {}).status == 200
 
 
+def counted(card: OpenCard) -> tuple[int, int, int]:
+    """How many results the list of cards counts: shown, withheld, pending."""
+    (told,) = card.patient.get("/v1/cards").json["items"]
+    return told["counts"]["results"], told["withheld"], told["pending"]
+
+
 def test_preliminary_results_are_pending_until_they_are_final(card: OpenCard) -> None:
     card.send(laboratory(5, status="preliminary"), laboratory(5, day="2026-03-03"))
     page = card.get("results").json
@@ -224,9 +230,11 @@ def test_preliminary_results_are_pending_until_they_are_final(card: OpenCard) ->
     assert card.get("results?kind=diagnostic").json["pending"] == 0
     assert card.get("results/series?code=14771-0").json["pending"] == 1
     assert len(card.doctors("results").json["items"]) == 2
+    assert counted(card) == (1, 0, 1)
     card.send(laboratory(6))
     page = card.get("results").json
     assert (len(page["items"]), page["pending"]) == (2, 0)
+    assert counted(card) == (2, 0, 0)
     (final,) = [each for each in page["items"] if each["date"] == "2026-03-02"]
     one = card.get(f"results/{final['record_id']}").json
     assert (one["version"], "replaces" in one) == (2, False)

@@ -134,3 +134,13 @@ def test_a_large_card_reads_no_more_items_for_a_page_than_a_small_one(
                 assert card.get(path).status == 200
             read.append(calls.read)
     assert read[:3] == read[3:] == [21, 21, 1]
+
+
+def test_what_a_card_leaves_out_is_counted_beside_the_rest(
+    card: OpenCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with counted(monkeypatch) as calls:
+        assert card.patient.get("/v1/cards").status == 200
+    # The account; its relations; the facts, and side by side with them what is left out.
+    assert calls.in_a_row == 3, calls.made
+    assert calls.names() == ["BatchGetItem", "BatchGetItem", "Query", "Query"]
