@@ -67,10 +67,14 @@ class CardCounts(BaseModel):
 
 
 class CardSummary(BaseModel):
+    """`counts`: what the lists show; `withheld` and `pending`: results that they leave out."""
+
     card_id: str
     clinic: ClinicBrief
     activated_at: AwareDatetime
     counts: CardCounts
+    withheld: int
+    pending: int
     updated_at: AwareDatetime
 
 
@@ -119,7 +123,9 @@ class Corrected(BaseModel):
 
 
 class RecordList(BaseModel):
-    """`withheld`: held until a doctor has seen them; `pending`: not final yet. Both left out."""
+    """`withheld`: held until a doctor has seen them; `pending`: not final yet. Both left out.
+
+    A page may hold fewer records than `limit`: the list ends where `next_cursor` is null."""
 
     next_cursor: str | None
     withheld: int
@@ -146,6 +152,21 @@ class Order(BaseModel):
     record_id: str | None
 
 
+class File(BaseModel):
+    """A document of a visit or a report; its data are in the record's FHIR form."""
+
+    title: str | None
+    date: Day | None
+    content_type: str | None
+
+
+class Written(BaseModel):
+    """A section of a visit's document in its own words: anamnesis, findings, conclusion."""
+
+    title: str
+    text: str
+
+
 class Visit(Record):
     date: Day | None
     started_at: AwareDatetime | None
@@ -155,6 +176,8 @@ class Visit(Record):
     complaints: str | None
     diagnoses: list[Diagnosis]
     orders: list[Order]
+    sections: list[Written] = []
+    files: list[File] = []
     status: str
 
 
@@ -194,6 +217,7 @@ class Result(Record):
     visit_id: str | None
     doctor: Doctor | None
     observations: list[Observation]
+    files: list[File] = []
 
 
 class ResultList(RecordList):

@@ -13,6 +13,7 @@ from fhir.resources.R4B import get_fhir_model_class
 
 from clinic.fhir import exact_json, validation
 from kernel import exact_json as ours
+from tests import samples
 from tests.integration import desk_world
 from tests.integration.records_world import (
     ICD10,
@@ -25,9 +26,6 @@ from tests.integration.records_world import (
     visit,
 )
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "dev"
-SYNTHEA = sorted((DATA / "synthea-2019-r4").glob("*.json.gz"))
-IPS = sorted((DATA / "ips-r4").glob("*.json*"))
 SECTIONS = ("summary", "visits", "results", "prescriptions")
 # The elements from which the sections are made, by the resources that are shown.
 USED = (
@@ -115,22 +113,9 @@ SHOWN = {
 }
 
 
-@pytest.mark.skipif(not SYNTHEA, reason="the Synthea bundles are not on this machine")
-@pytest.mark.parametrize("path", SYNTHEA[:2], ids=lambda p: p.name[:12])
-def test_synthea_reads_back_as_it_was_sent(clinic: desk_world.Clinic, path: Path) -> None:
-    _reads_back(clinic, path)
-
-
-@pytest.mark.long
-@pytest.mark.skipif(not SYNTHEA, reason="the Synthea bundles are not on this machine")
-@pytest.mark.parametrize("path", SYNTHEA[2:], ids=lambda p: p.name[:12])
-def test_all_of_synthea_reads_back_as_it_was_sent(clinic: desk_world.Clinic, path: Path) -> None:
-    _reads_back(clinic, path)
-
-
-@pytest.mark.skipif(not IPS, reason="the IPS bundles are not on this machine")
-@pytest.mark.parametrize("path", IPS, ids=lambda p: p.name[:20])
-def test_ips_reads_back_as_it_was_sent(clinic: desk_world.Clinic, path: Path) -> None:
+@pytest.mark.skipif(not samples.SYNTHEA, reason="the sample sets are not on this machine")
+@pytest.mark.parametrize("path", samples.some([*samples.SYNTHEA, *samples.IPS]))
+def test_it_reads_back_as_it_was_sent(clinic: desk_world.Clinic, path: Path) -> None:
     _reads_back(clinic, path)
 
 
@@ -239,3 +224,30 @@ def test_a_resource_too_large_for_an_item_is_read_back_whole(card: OpenCard) -> 
     card.send(report(presentedForm=[form]))
     (entry,) = card.get("results", fhir=True).json["entry"]
     assert entry["resource"]["presentedForm"] == [form]
+
+
+def test_a_document_of_a_visit_is_named_there_and_given_in_fhir(card: OpenCard) -> None:
+    data = base64.b64encode(b"%PDF").decode()
+    attachment = {"contentType": "application/pdf", "title": "Выписной эпикриз", "data": data}
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "discharge",
+        "status": "current",
+        "subject": {"reference": "Patient/me"},
+        "date": "2026-03-01T12:00:00Z",
+        "content": [{"attachment": attachment}],
+        "context": {"encounter": [{"reference": "Encounter/visit-2026-03-01"}]},
+    }
+    card.send(visit())
+    assert card.send(document)["created"] == 1
+    (shown,) = card.items("visits")
+    named = {"title": "Выписной эпикриз", "date": "2026-03-01", "content_type": "application/pdf"}
+    assert (shown["version"], shown["files"]) == (2, [named])
+    entries = card.get("visits", fhir=True).json["entry"]
+    given = {e["resource"]["resourceType"]: e["resource"] for e in entries}
+    assert given["DocumentReference"]["content"][0]["attachment"]["data"] == data
+    assert given["DocumentReference"]["context"]["encounter"] == [
+        {"reference": f"Encounter/{shown['record_id']}"}
+    ]
+    card.send({**document, "status": "entered-in-error"})
+    assert "files" not in card.items("visits")[0]

@@ -6,7 +6,7 @@ Pure: the same sources give the same drafts. docs/intake.md tells the rules in w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -126,6 +126,10 @@ class _Derivation:
             visit = self._visit_of(source)
             if visit is not None:
                 self.of_visit.setdefault(visit, []).append(source)
+        self.documents_of: dict[str, list[_Source]] = {}
+        for source in self.live.values():
+            for key in self._described(source):
+                self.documents_of.setdefault(key, []).append(source)
         self.roles: dict[str, _Source] = {}
         for source in self.live.values():
             if source.kind == "PractitionerRole":
@@ -201,6 +205,29 @@ class _Derivation:
                 return found.key
         return None
 
+    def _described(self, source: _Source) -> set[str]:
+        """The visits that a document belongs to, else the reports that it is about."""
+        if source.kind != "DocumentReference" or source.resource.get("status") == "superseded":
+            return set()
+        context = source.resource.get("context") or {}
+        found = [
+            self._find(source, name, reference)
+            for name in ("encounter", "related")
+            for reference in context.get(name) or ()
+        ]
+        visits = {each.key for each in found if each is not None and each.kind == "Encounter"}
+        reports = {e.key for e in found if e is not None and e.kind == "DiagnosticReport"}
+        return visits or reports
+
+    def _files(self, source: _Source, making: _Making) -> list[Body]:
+        """The documents of a visit or a report by name; their data are in its FHIR form."""
+        found = statements.files(source.resource.get("presentedForm"))
+        for document in self.documents_of.get(source.key, ()):
+            making.members.setdefault(document.key)
+            making.shown.setdefault(document.key)
+            found += statements.document_files(document.resource)
+        return found
+
     def _inside_others(self) -> set[str]:
         """Sources shown as part of another record: a report's observations, a plan's goals."""
         children: dict[str, list[str]] = {}
@@ -260,6 +287,9 @@ class _Derivation:
         written = self._written(related, making)
         if written:
             body["sections"] = written
+        files = self._files(source, making)
+        if files:
+            body["files"] = files
         self._place(making, "visits", at, body)
 
     def _written(self, related: list[_Source], making: _Making) -> list[Body]:
@@ -461,7 +491,10 @@ class _Derivation:
         doctor = self._doctor(source, making, "resultsInterpreter", "performer")
         at = at or statements.recorded(report)
         missing = sum(self._is_missing(source, ref) for ref in report.get("result", ()))
-        self._result(source, making, laboratory, at, title, conclusion, doctor, rows, missing)
+        files = self._files(source, making)
+        self._result(
+            source, making, laboratory, at, title, conclusion, doctor, rows, missing, files
+        )
 
     def _is_missing(self, source: _Source, reference: Resource) -> bool:
         """Does a result point to what never came? (What was taken back is not missing.)"""
@@ -548,6 +581,7 @@ class _Derivation:
         doctor: Body | None,
         rows: list[Body],
         missing: int = 0,
+        files: Sequence[Body] = (),
     ) -> None:
         body = {
             "kind": "laboratory" if laboratory else "diagnostic",
@@ -561,6 +595,8 @@ class _Derivation:
         }
         if missing:
             body["missing_observations"] = missing
+        if files:
+            body["files"] = list(files)
         self._place(making, "results", at, body)
 
     def procedure(self, source: _Source) -> None:

@@ -143,6 +143,26 @@ def other_sections(sections: object) -> list[Body]:
     return found
 
 
+def files(attachments: object, title: str | None = None, at: object = None) -> list[Body]:
+    """[{title, date, content_type}] of attachments; a text/plain one is a conclusion, no file."""
+    return [
+        {
+            "title": clean(each.get("title")) or title,
+            "date": readable.day(each.get("creation") or at),
+            "content_type": clean(each.get("contentType")),
+        }
+        for each in (attachments if isinstance(attachments, list) else ())
+        if not str(each.get("contentType", "")).startswith("text/plain") or title is not None
+    ]
+
+
+def document_files(document: Resource) -> list[Body]:
+    """What a DocumentReference holds, each under its own title or the document's."""
+    title = clean(document.get("description")) or text_of(document.get("type"))
+    held = [content.get("attachment") or {} for content in document.get("content") or ()]
+    return files(held, title, document.get("date"))
+
+
 def plain_text(attachments: object) -> str | None:
     """The text of a report that was attached as text/plain; other forms are not read."""
     for one in attachments if isinstance(attachments, list) else ():

@@ -140,6 +140,51 @@ def test_a_visit_with_all_that_belongs_to_it() -> None:
     }
 
 
+def document(number: str, **more: Any) -> dict[str, Any]:
+    attachment = {"contentType": "application/pdf", "creation": "2026-03-02T10:00:00+03:00"}
+    return {
+        "resourceType": "DocumentReference",
+        "id": number,
+        "status": "current",
+        "description": f"Выписка {number}",
+        "content": [{"attachment": attachment}],
+        **more,
+    }
+
+
+def test_documents_are_files_of_their_visit_or_of_what_they_are_about() -> None:
+    at_visit, about = [{"reference": "Encounter/v"}], [{"reference": "DiagnosticReport/r"}]
+    scan = {"contentType": "image/jpeg", "title": "Снимок"}
+    card = Card()
+    card.take(
+        bundle(
+            visit(),
+            {
+                "resourceType": "DiagnosticReport",
+                "id": "r",
+                "status": "final",
+                "code": {"text": "Рентген"},
+                "presentedForm": [scan, {"contentType": "text/plain", "data": "bm9ybWE="}],
+            },
+            document("1", context={"encounter": at_visit, "related": about}),
+            {**document("2", context={"related": about}), "description": "Протокол"},
+            document("3", status="superseded", context={"encounter": at_visit}),
+            document("4", status="entered-in-error", context={"encounter": at_visit}),
+            document("5"),
+        )
+    )
+    derived = card.derive()
+    files = {draft.section: draft.body.get("files") for draft in derived.drafts}
+    pdf = {"date": "2026-03-02", "content_type": "application/pdf"}
+    assert files["visits"] == [{"title": "Выписка 1", **pdf}]
+    assert files["results"] == [
+        {"title": "Снимок", "date": None, "content_type": "image/jpeg"},
+        {"title": "Протокол", **pdf},
+    ]
+    kept = {n: derived.kept.get(card.names[f"DocumentReference/{n}"]) for n in "12345"}
+    assert kept == {"1": None, "2": None, "3": "document", "4": "entered_in_error", "5": "document"}
+
+
 def test_complaints_from_a_composition_and_from_the_reason() -> None:
     composition = {
         "resourceType": "Composition",
