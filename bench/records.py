@@ -33,7 +33,7 @@ from moto.core.models import botocore_stubber
 sys.path.insert(0, str(Path(__file__).parent.parent / "functions"))
 
 SMALL = 50
-ROUNDS, REPEATS = 40, 5
+ROUNDS, REPEATS = 20, 5
 ROWS = 12  # observations of one report: a complete blood count
 PAGE = 20
 RARE = 7  # the number of the one record with a code of its own

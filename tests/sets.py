@@ -114,12 +114,13 @@ class Clinic:
         account = next(a for a in accounts if a["note"].startswith(note))
         client = self._session({"phone": account["login"], "password": account["password"]})
         app = pyotp.TOTP(account["totp_secret"])
-        for tried in range(4):  # a time step serves once
+        for _ in range(4):
             try:
-                client.session.sign_in(app.at(time.time() + (30 if tried == 0 else 0)))
+                # The next time step is accepted too; one that somebody used before serves no more.
+                client.session.sign_in(app.at(time.time() + 30))
                 return client
             except RuntimeError:
-                time.sleep(15)
+                time.sleep(25)
         raise AssertionError(f"cannot sign in as {note}")
 
     def patient(self, birth_date: str) -> tuple[Client, str]:
