@@ -387,8 +387,11 @@ def _range(observation: Mapping[str, Any]) -> list[Resource] | None:
 def _filled(value: Any) -> Any:
     """Without what is empty: FHIR JSON knows no null and no empty array or object (§2.6.2)."""
     if isinstance(value, dict):
-        kept = {name: _filled(each) for name, each in value.items()}
-        return {name: each for name, each in kept.items() if each not in (None, [], {}, "")}
+        return {name: each for name, part in value.items() if not _empty(each := _filled(part))}
     if isinstance(value, list):
-        return [each for each in map(_filled, value) if each not in (None, [], {}, "")]
+        return [each for part in value if not _empty(each := _filled(part))]
     return value.isoformat() if isinstance(value, date) else value
+
+
+def _empty(value: Any) -> bool:
+    return value is None or (not value and isinstance(value, str | list | dict))

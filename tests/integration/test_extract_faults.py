@@ -39,6 +39,8 @@ class World:
     """
 
     def __init__(self, clinic: desk_world.Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+        for staff in (clinic.registrar, clinic.clinician):
+            staff.sign_in()  # a token lives ten minutes, the module longer
         card = records_world.OpenCard(clinic)
         card.send(records_world.visit("2026-10-05"))
         self._clinic_id = clinic.clinic_id
@@ -50,7 +52,7 @@ class World:
 
     @property
     def patient(self) -> Api:
-        """The patient, signed in; a token lives ten minutes, the longest test longer."""
+        """The patient, signed in anew in time."""
         if time.monotonic() - self._signed_in > 300:
             self._account.sign_in()
             self._signed_in = time.monotonic()
