@@ -272,14 +272,14 @@ def _absences(statements: Sequence[Mapping[str, Any]], said: Words) -> list[View
     for statement in statements:
         own, code = statement.get("text") or "", str(statement.get("code") or "")
         # Of an unknown code nothing is said but its own words: it may be one kind of allergy only.
-        meaning = said.absence(code) or ("" if code or _ONE_KIND.search(own) else said.absence(""))
+        meaning = "" if not code and _ONE_KIND.search(own) else said.absence(code)
         text = f"{meaning}: «{own}»" if meaning and own else meaning or own or code
         recorded = said.date(statement.get("recorded_on"))
         shown.setdefault(
             text,
             {
                 "text": text,
-                "general": meaning == said.absence(""),
+                "general": bool(meaning) and meaning == said.absence(""),
                 "recorded": f"{said.label('absence_recorded')} {recorded}" if recorded else "",
                 "clinic": _clinic_name(statement),
             },
