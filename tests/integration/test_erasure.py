@@ -1,4 +1,4 @@
-"""Erasing a card takes along what lies outside of the tables: extracts, large records, uploads."""
+"""Erasing a card takes along what lies outside of the tables; and how orders are listed."""
 
 import secrets
 from collections.abc import Iterator
@@ -47,3 +47,17 @@ def test_extracts_large_records_and_uploads_of_an_erased_card_are_gone(card: Ope
     assert done["objects"] == sum("/extracts/" not in name for name in made)
     assert not set(_objects()) & made
     assert card.patient.get(ordered.headers["location"]).json["status"] == "revoked"
+
+
+def test_extracts_go_on_by_cursor_and_a_refused_order_leaves_its_key_free(card: OpenCard) -> None:
+    path, key = f"/v1/cards/{card.card_id}/extracts", {"Idempotency-Key": "put right"}
+    order = {"kind": "summary", "language": "ru"}
+    none = {"kind": "visit", "language": "ru", "record_ids": ["unknown"]}
+    assert card.patient.post(path, none, headers=key).status == 422
+    made = [card.patient.post(path, order, headers=key), card.patient.post(path, order)]
+    assert [each.status for each in made] == [202, 202]
+    first = card.patient.get("/v1/extracts?limit=1").json
+    second = card.patient.get(f"/v1/extracts?limit=1&cursor={first['next_cursor']}").json
+    listed = {each["extract_id"] for each in (*first["items"], *second["items"])}
+    assert listed == {each.json["extract_id"] for each in made}
+    assert second["next_cursor"] is None
