@@ -5,7 +5,6 @@ is the one told, one entry in the journal; or, taken back, no object at all.
 """
 
 import hashlib
-import importlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -88,7 +87,7 @@ class World:
             "body": extract["message"],
             "attributes": {"ApproximateReceiveCount": str(attempt)},
         }
-        answer = importlib.import_module("extracts.worker").handler({"Records": [record]}, None)
+        answer = function("extracts.worker.handler")({"Records": [record]}, None)
         return not answer["batchItemFailures"]
 
     def later(self, **by: float) -> None:
