@@ -21,7 +21,7 @@ from auth.challenges import Challenges, Recipient
 from auth.limits import Limits
 from auth.repository import Repository
 from kernel import aws as clients
-from kernel import clock, dynamo, ids
+from kernel import clock, dynamo, hashing, ids
 from kernel.caps import DAY, HOUR
 from kernel.codes import Codes
 from kernel.errors import (
@@ -33,6 +33,7 @@ from kernel.errors import (
 )
 from kernel.identity import AccountId
 from kernel.messages import Messages
+from kernel.sealing import DataKey
 from tests.dynamo_in_process import Macs, Queue, Tables
 
 NOW = datetime(2026, 3, 1, 12, 0, 7, tzinfo=UTC)
@@ -475,6 +476,14 @@ def test_a_seal_opens_in_its_own_challenge_only(sender: Sender) -> None:
         sender.challenges._open(challenge, "phone")
 
 
+def test_a_challenge_under_way_outlives_a_deployment(sender: Sender) -> None:
+    """What rests opens under the names of today: whoever changes them ends what is under way."""
+    challenge_id = sender.made()
+    key = DataKey("challenges", hashing.process_key(sender.store.key, "challenges/v1"))
+    sealed = sender.item(challenge_id)["phone"]
+    assert key.open(sealed, f"identity/CHALLENGE#{challenge_id}/phone").decode() == sender.phone
+
+
 def test_a_code_is_sent_and_serves(sender: Sender) -> None:
     challenge_id = sender.made()
     assert sender.send(challenge_id) == 30
@@ -629,6 +638,33 @@ def test_one_phone_gets_so_many_messages_an_hour(store: Store) -> None:
     assert len(store.sent()) == 4
 
 
+def test_a_message_is_counted_by_address_phone_and_range(store: Store) -> None:
+    sender = Sender(store)
+    sender.phone = "+79997512345"
+
+    def counted(name: str, subject: str) -> int:
+        window = str(clock.epoch(NOW) // HOUR)
+        item = dynamo.get(TABLE, sender.limits._key("CAP", f"messages/{name}", subject, window))
+        return item["n"] if item else 0
+
+    def all_counted(ip: str) -> list[int]:
+        return [
+            counted("address", ip),
+            counted("phone/known", sender.phone),
+            counted("prefix/known", "+7999751"),
+            counted("phone/anonymous", sender.phone),
+            counted("prefix/anonymous", "+7999751"),
+        ]
+
+    sender.send(sender.made(), ip="10.6.0.1")
+    assert all_counted("10.6.0.1") == [1, 1, 1, 0, 0]
+    challenge_id = begun(sender)
+    assert all_counted("10.0.0.1")[1:] == [1, 1, 1, 1]
+    sender.send(challenge_id)  # adds no message
+    sender.send(challenge_id, 60, ip="10.6.0.2")
+    assert all_counted("10.6.0.2") == [1, 1, 1, 2, 2]
+
+
 def test_who_enters_somebodys_number_as_new_uses_up_none_of_their_messages(store: Store) -> None:
     sender = Sender(store, cap=1)
     sender.caller = sender.at(0, ip="10.5.0.1")
@@ -651,9 +687,9 @@ def test_one_range_of_numbers_gets_so_many(store: Store) -> None:
     """Pumping goes by ranges: twenty times the cap of one phone for the first eight characters."""
     sender = Sender(store, cap=1)
     for n in range(20):
-        sender.phone = f"+799987{n:05}"
+        sender.phone = f"+799987{n * 499:05}"
         sender.send(sender.made(), ip=f"10.3.0.{n}")
-    sender.phone = "+79998700099"
+    sender.phone = "+79998709999"
     with pytest.raises(RateLimited):
         sender.send(sender.made(), ip="10.3.1.1")
     sender.phone = "+79998600000"
