@@ -379,6 +379,19 @@ def test_what_cannot_be_made_says_so_and_can_be_made_later(
     assert_made_once(anna, extract, before, entries)
 
 
+def test_a_dead_letter_raises_the_alarm_that_the_runbook_names() -> None:
+    queue = template.resources("AWS::SQS::Queue")["ExtractsQueue"]
+    letters = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+    alarm = template.resources("AWS::CloudWatch::Alarm")[f"{letters}Alarm"]
+    (dimension,) = alarm["Dimensions"]
+    assert dimension == {"Name": "QueueName", "Value": {"Fn::GetAtt": [letters, "QueueName"]}}
+    assert (alarm["Namespace"], alarm["MetricName"]) == (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+    )
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
+
+
 def test_an_order_that_waits_too_long_is_given_up(anna: World) -> None:
     extract = anna.ordered()
     seen = []
