@@ -204,6 +204,9 @@ class Records:
         opened = read.opened
         asking = self._pool.submit(self._repository.person, opened.card.patient_id)
         found = self._repository.every(opened, "summary")
+        if opened.withheld.touches("summary"):
+            # What is hidden may be the allergy that contradicts a statement that there are none.
+            found = [each for each in found if not _states_no_allergy(each)]
         person = asking.result()
         if read.fhir:
             reading, _ = self._reading(read, found)
@@ -313,6 +316,10 @@ def _shown(read: Read, record: OpenRecord) -> bytes:
     if record.held_until:
         marks["held_until"] = record.held_until
     return _joined(body, marks) if marks else body
+
+
+def _states_no_allergy(record: OpenRecord) -> bool:
+    return bool(json.loads(record.body)["entry"] == "no_known_allergy")
 
 
 def _change(read: Read, each: ChangedRecord) -> bytes:

@@ -202,6 +202,34 @@ def test_the_summary_can_be_hidden_whole_and_in_parts(here: Clinic, patient: Pat
     assert here.clinician.api.get(path).json["allergies"] == []
 
 
+def test_what_is_hidden_may_contradict_that_there_are_no_allergies(
+    here: Clinic, patient: Patient
+) -> None:
+    none_known = {
+        "resourceType": "AllergyIntolerance",
+        "id": "none",
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "716186003"}]},
+        "patient": {"reference": "Patient/me"},
+    }
+    sent = here.clinician.api.post(
+        f"/v1/clinic/cards/{patient.card_id}/fhir",
+        raw=json.dumps({**bundle([]), "entry": [{"resource": none_known}]}),
+        headers={"Content-Type": "application/fhir+json"},
+    )
+    assert sent.status == 200, sent
+    path = f"/v1/clinic/cards/{patient.card_id}/summary"
+    (allergy,) = here.clinician.api.get(path).json["allergies"]
+    assert hide(patient, allergy["record_id"]).status == 200
+    seen = here.clinician.api.get(path).json
+    assert (seen["allergies"], seen["no_known_allergies"]) == ([], False)
+    fhir = here.clinician.api.get(path, headers={"Accept": "application/fhir+json"})
+    assert fhir.status == 200, fhir
+    assert "716186003" not in fhir.text
+    assert show(patient, allergy["record_id"]).status == 204
+    fhir = here.clinician.api.get(path, headers={"Accept": "application/fhir+json"})
+    assert "716186003" in fhir.text
+
+
 def test_the_series_of_a_quantity_has_no_point_of_it(here: Clinic, patient: Patient) -> None:
     path = f"/v1/clinic/cards/{patient.card_id}/results/series?code=2345-7"
     (series,) = here.clinician.api.get(path).json["series"]
