@@ -13,22 +13,26 @@ MAIN := .venv/.ready
 SAM := .venv-sam/.ready
 PLATFORM := .venv-platform/.ready
 FUNCTION := .venv-function/.ready
+NODE := .cache/node/.ready
+PORTAL := web/dist/.ready
 
 # In each environment what the lock says, and no more.
 SYNC = $(UV) sync --quiet --frozen --python "$$(cat $(PYTHON_FILE))"
 CODE := functions local tests $(wildcard bench verifier)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-part-1 test-part-2 test-long lint format openapi build lock check-lock clean
+.PHONY: help run install web test test-part-1 test-part-2 test-long lint format openapi build lock check-lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
-run: install ## start everything on 127.0.0.1:8080 (PORT=n; MEDKARTA_STATE=dir keeps the data)
+run: install $(PORTAL) ## start everything on 127.0.0.1:8080 (PORT=n; MEDKARTA_STATE=dir keeps the data)
 	@.venv/bin/python -m local.terminology
 	@exec .venv/bin/python -m local --port $(PORT)
 
 install: $(MAIN) $(SAM) $(PLATFORM) $(FUNCTION) ## make the environments that everything runs in
+
+web: $(PORTAL) ## build the portal's pages (web/)
 
 test: install ## unit, integration and end-to-end tests, on two cores (ARGS=… for some of them)
 ifdef ARGS
@@ -92,8 +96,27 @@ check-lock: $(UV) $(PYTHON_FILE)
 	@$(EXPORT) | diff -u functions/requirements.txt - || \
 	  { echo "functions/requirements.txt is not what uv.lock says: run \`make lock\`."; exit 1; }
 
+# The machine's Node where it is new enough, else one from PyPI.
+$(NODE): local/find-node.sh $(MAIN)
+	@local/find-node.sh $(UV) $(dir $@)
+	@touch $@
+
+WEB_PACKAGES := web/node_modules/.ready
+$(WEB_PACKAGES): web/package.json web/package-lock.json $(NODE)
+	@cd web && PATH="$(CURDIR)/.cache/node/bin:$$PATH" npm ci --silent --omit=dev
+	@touch $@
+
+WEB_SOURCES := $(shell find web/src web/public -type f ! -name schema.d.ts) web/index.html \
+	web/vite.config.ts web/tsconfig.json docs/openapi.json $(wildcard functions/kernel/texts/*.json)
+$(PORTAL): $(WEB_PACKAGES) $(WEB_SOURCES)
+	@echo "Building the portal …"
+	@cd web && PATH="$(CURDIR)/.cache/node/bin:$$PATH" npm run --silent build >build.log 2>&1 || \
+	  { cat build.log; exit 1; }
+	@touch $@
+
 clean: ## remove all that was made here
 	rm -rf .cache .venv .venv-sam .venv-platform .venv-function .aws-sam
+	rm -rf web/node_modules web/dist web/build.log
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find functions local tests -name __pycache__ -prune -exec rm -rf {} +
 
