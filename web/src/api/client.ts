@@ -44,7 +44,7 @@ async function succeeded(response: Response): Promise<Response> {
   return response;
 }
 
-export const client = createFetchClient<paths>({ fetch: send });
+export const client = createFetchClient<paths, "application/json">({ fetch: send });
 export const api = createClient(client);
 
 export const cache = new QueryClient({

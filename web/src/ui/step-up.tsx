@@ -1,24 +1,20 @@
 import { useQuery } from "@tanstack/react-query";
-import { useSyncExternalStore } from "react";
 import { client } from "../api/client";
 import { adopt } from "../api/session";
-import { awaited, identityConfirmed, onAwaited } from "../api/step-up";
+import { identityConfirmed } from "../api/step-up";
 import { t } from "../texts";
 import { Dialog } from "./dialog";
 import { SecondStep } from "./second-step";
 import { Loaded } from "./states";
 
-/** The dialog that asks for a fresh second step when an act wants one. */
-export function StepUp() {
-  const waiting = useSyncExternalStore(onAwaited, awaited);
+/** The dialog that asks for a fresh second step. */
+export default function StepUp() {
   const challenge = useQuery({
-    queryKey: ["step-up", waiting],
+    queryKey: ["step-up"],
     queryFn: async () => (await client.POST("/v1/auth/step-up")).data,
-    enabled: waiting !== null,
     gcTime: 0,
     staleTime: Number.POSITIVE_INFINITY,
   });
-  if (waiting === null) return null;
   return (
     <Dialog title={t("step_up.title")} close={() => identityConfirmed(false)}>
       <p>{t("step_up.why")}</p>
