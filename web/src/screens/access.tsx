@@ -8,7 +8,7 @@ import { Loaded, Notice } from "../ui/states";
 export default function Access() {
   const access = api.useQuery("get", "/v1/access");
   return (
-    <Page title={t("access.open")} back={{ href: "/clinics", text: t("clinics.title") }}>
+    <Page title={t("access.open")} back={{ href: "/clinics", text: t("clinics.back") }}>
       <p className="lead">{t("access.lead")}</p>
       <Loaded query={access}>
         {({ clinics }) => (

@@ -12,11 +12,13 @@ import { byCursor, Pages } from "../ui/pages";
 import { Empty, Loaded, Notice } from "../ui/states";
 
 type Entry = Schemas["JournalEntry"];
+const SAYS_WHERE = /^(read|write|hide)_/;
 
 /** Who opened or changed the card, when and why; any act of somebody else can be contested. */
 export default function Journal() {
   const { card = "" } = useParams();
   const [contested, contest] = useState<Entry>();
+  const [others, setOthers] = useState(false);
   const entries = api.useInfiniteQuery(
     "get",
     "/v1/cards/{card_id}/journal",
@@ -26,14 +28,24 @@ export default function Journal() {
   return (
     <Page title={t("journal.title")} back={{ href: `/cards/${card}/summary`, text: t("nav.card") }}>
       <p className="lead">{t("journal.lead")}</p>
+      <label className="choice">
+        <input
+          type="checkbox"
+          checked={others}
+          onChange={(event) => setOthers(event.target.checked)}
+        />
+        {t("journal.others")}
+      </label>
       <Pages query={entries} empty={<Empty title={t("journal.none")} />}>
         {(items) => (
           <ol className="panel plain lines">
-            {items.map((each) => (
-              <li key={each.entry_id}>
-                <One entry={each} contest={contest} />
-              </li>
-            ))}
+            {items
+              .filter(({ actor }) => !others || actor.role !== "patient")
+              .map((each) => (
+                <li key={each.entry_id}>
+                  <One entry={each} contest={contest} />
+                </li>
+              ))}
           </ol>
         )}
       </Pages>
@@ -62,7 +74,9 @@ function One({ entry, contest }: { entry: Entry; contest: (entry: Entry) => void
       </p>
       <p>
         {maybe(`journal.action.${entry.action}`, entry.action)}
-        {entry.section && `: ${maybe(`journal.section.${entry.section}`, entry.section)}`}
+        {entry.section &&
+          SAYS_WHERE.test(entry.action) &&
+          `: ${maybe(`journal.section.${entry.section}`, entry.section)}`}
       </p>
       {entry.reason && !own && (
         <p>

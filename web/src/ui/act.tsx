@@ -25,13 +25,14 @@ export function Act({
     // What was read before may not hold any more.
     onSettled: () => cache.invalidateQueries(),
   });
+  const begin = () => done.isPending || done.mutate();
   const problem = done.error && <ProblemNotice error={done.error} again={() => done.mutate()} />;
   return (
     <>
       <Button
         className={kind}
-        isPending={done.isPending}
-        onPress={() => (ask ? setAsking(true) : done.mutate())}
+        data-busy={done.isPending || undefined}
+        onPress={() => (ask ? setAsking(true) : begin())}
       >
         {done.isPending ? t("state.sending") : text}
       </Button>
@@ -43,8 +44,8 @@ export function Act({
           <div className="actions">
             <Button
               className="button button-danger"
-              isPending={done.isPending}
-              onPress={() => done.mutate()}
+              data-busy={done.isPending || undefined}
+              onPress={begin}
             >
               {done.isPending ? t("state.sending") : text}
             </Button>

@@ -20,7 +20,7 @@ export function CardPage({
   const cards = api.useQuery("get", "/v1/cards", { params: { query: { limit: 100 } } });
   const clinic = cards.data?.items.find((each) => each.card_id === card)?.clinic;
   return (
-    <Page title={t(`section.${section}`)} back={{ href: "/clinics", text: t("clinics.title") }}>
+    <Page title={t(`section.${section}`)} back={{ href: "/clinics", text: t("clinics.back") }}>
       {clinic && <p className="quiet">{clinic.name}</p>}
       <nav className="tabs" aria-label={t("card.sections")}>
         {SECTIONS.map((each) => (

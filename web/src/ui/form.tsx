@@ -1,9 +1,16 @@
 import { useMutation } from "@tanstack/react-query";
-import type { HTMLInputTypeAttribute, ReactNode } from "react";
+import {
+  createContext,
+  type HTMLInputTypeAttribute,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useRef,
+  useState,
+} from "react";
 import {
   Button,
   FieldError,
-  Form,
   Input,
   Label,
   Text,
@@ -15,7 +22,10 @@ import { problemOf } from "../api/problem";
 import { t } from "../texts";
 import { ProblemNotice } from "./states";
 
-/** A form that waits for its act, shows what the service found wrong, and where. */
+/** What is wrong with which field; typing into it takes that back. */
+const Wrong = createContext({ errors: {} as Record<string, string>, clear: (_name: string) => {} });
+
+/** A form that waits for its act, shows what is missing or was found wrong, and where. */
 export function AskForm({
   act,
   submit,
@@ -27,27 +37,45 @@ export function AskForm({
   children?: ReactNode;
   second?: ReactNode;
 }) {
-  const asked = useMutation({ mutationFn: act });
-  const fields = asked.error ? problemOf(asked.error).fields : {};
+  const form = useRef<HTMLFormElement>(null);
+  const [errors, setErrors] = useState<Record<string, string>>({});
+  const asked = useMutation({
+    mutationFn: act,
+    onError: (error) => setErrors(problemOf(error).fields),
+  });
+  useEffect(() => {
+    form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+  }, [errors]);
+  const send = () => {
+    const values = Object.fromEntries(new FormData(form.current ?? undefined));
+    const required = form.current?.querySelectorAll<HTMLInputElement>("[required]") ?? [];
+    const missing = [...required].filter(({ value }) => !value.trim()).map(({ name }) => name);
+    setErrors(Object.fromEntries(missing.map((name) => [name, t("field.missing")])));
+    if (missing.length === 0) asked.mutate(values as Record<string, string>);
+  };
   return (
-    <Form
+    <form
+      ref={form}
       className="form"
-      validationErrors={fields}
+      noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        const values = Object.fromEntries(new FormData(event.currentTarget)) as typeof fields;
-        asked.mutate(values);
+        if (!asked.isPending) send();
       }}
     >
-      {children}
+      <Wrong
+        value={{ errors, clear: (name) => name in errors && setErrors({ ...errors, [name]: "" }) }}
+      >
+        {children}
+      </Wrong>
       {asked.error && <ProblemNotice error={asked.error} />}
       <div className="actions">
-        <Button type="submit" className="button" isPending={asked.isPending}>
+        <Button type="submit" className="button" data-busy={asked.isPending || undefined}>
           {asked.isPending ? t("state.sending") : submit}
         </Button>
         {second}
       </div>
-    </Form>
+    </form>
   );
 }
 
@@ -59,9 +87,18 @@ interface FieldProps extends Omit<TextFieldProps, "children" | "type"> {
 }
 
 /** A labelled field; what is wrong with it is said below it. */
-export function Field({ label, hint, type, rows, ...props }: FieldProps) {
+export function Field({ label, hint, type, rows, name = "", ...props }: FieldProps) {
+  const { errors, clear } = useContext(Wrong);
+  const wrong = errors[name];
   return (
-    <TextField {...props} type={type as TextFieldProps["type"]} className="field">
+    <TextField
+      {...props}
+      name={name}
+      type={type as TextFieldProps["type"]}
+      isInvalid={Boolean(wrong)}
+      onChange={() => clear(name)}
+      className="field"
+    >
       <Label>{label}</Label>
       {hint && (
         <Text slot="description" className="hint">
@@ -69,13 +106,7 @@ export function Field({ label, hint, type, rows, ...props }: FieldProps) {
         </Text>
       )}
       {rows ? <TextArea rows={rows} /> : <Input />}
-      <FieldError className="field-error">
-        {({ validationDetails, validationErrors }) => {
-          if (validationDetails.valueMissing) return t("field.missing");
-          if (validationDetails.customError) return validationErrors.join(" ");
-          return validationErrors.length > 0 ? t("field.wrong") : "";
-        }}
-      </FieldError>
+      <FieldError className="field-error">{wrong}</FieldError>
     </TextField>
   );
 }

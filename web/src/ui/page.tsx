@@ -19,7 +19,8 @@ export function Page({
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${title} · ${t("name")}`;
-    if (opened++ > 0) heading.current?.focus();
+    const chosen = heading.current?.parentElement?.contains(document.activeElement);
+    if (opened++ > 0 && !chosen) heading.current?.focus();
     window.scrollTo(0, 0);
   }, [title]);
   return (

@@ -42,8 +42,8 @@ export function Pages<Item>({
             {query.hasNextPage && (
               <Button
                 className="button button-second"
-                isPending={query.isFetchingNextPage}
-                onPress={() => query.fetchNextPage()}
+                data-busy={query.isFetchingNextPage || undefined}
+                onPress={() => query.isFetchingNextPage || query.fetchNextPage()}
               >
                 {query.isFetchingNextPage ? t("state.loading") : t("state.more")}
               </Button>

@@ -25,7 +25,10 @@ export function Plot({ series }: { series: Schemas["Series"] }) {
   const y = (value: number) =>
     TOP + (1 - (value - bottom) / (top - bottom)) * (HEIGHT - TOP - BOTTOM);
   const { low, high } = last;
-  const ticks = [0.1, 0.5, 0.9].map((share) => bottom + (top - bottom) * share);
+  const step = niceStep((top - bottom) / 3);
+  const ticks = [1, 2, 3, 4]
+    .map((count) => (Math.ceil(bottom / step) + count - 1) * step)
+    .filter((tick) => tick < top);
   return (
     <figure className="plot">
       <svg
@@ -46,7 +49,7 @@ export function Plot({ series }: { series: Schemas["Series"] }) {
           <g key={tick}>
             <line className="plot-grid" x1={LEFT} x2={WIDTH - RIGHT} y1={y(tick)} y2={y(tick)} />
             <text x={LEFT - 8} y={y(tick) + 5} textAnchor="end">
-              {number(Number(tick.toPrecision(3)))}
+              {number(Number(tick.toPrecision(6)))}
             </text>
           </g>
         ))}
@@ -73,4 +76,10 @@ export function Plot({ series }: { series: Schemas["Series"] }) {
       <figcaption className="quiet">{t("trend.legend")}</figcaption>
     </figure>
   );
+}
+
+/** The nearest step above that people count in: 1, 2 or 5 of some power of ten. */
+function niceStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(least));
+  return power * ([1, 2, 5].find((each) => each * power >= least) ?? 10);
 }

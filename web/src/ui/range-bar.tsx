@@ -11,7 +11,7 @@ export function RangeBar({ observation }: { observation: Schemas["Observation"] 
   const span = high - low || 1;
   // The range takes the middle half; what lies beyond a range's width sticks to the end.
   const at = (point: number) =>
-    WIDTH * Math.min(0.98, Math.max(0.02, 0.25 + ((point - low) / span) * 0.5));
+    WIDTH * Math.min(0.96, Math.max(0.04, 0.25 + ((point - low) / span) * 0.5));
   return (
     <svg className="range" viewBox={`0 0 ${WIDTH} 22`} width={WIDTH} height="22" aria-hidden="true">
       <rect className="range-all" x="0" y="8" width={WIDTH} height="6" rx="3" />

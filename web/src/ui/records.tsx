@@ -90,6 +90,8 @@ export function VisitView({ visit, card }: { visit: Visit; card: string }) {
 
 export function ResultPanel({ result, card }: { result: Result; card: string }) {
   const outside = result.observations.filter(outOfRange);
+  const judged = result.observations.some((each) => each.interpretation);
+  const shown = judged ? outside : result.observations;
   return (
     <article className="panel">
       <div className="row">
@@ -103,17 +105,22 @@ export function ResultPanel({ result, card }: { result: Result; card: string }) 
         {result.status !== "final" &&
           ` · ${maybe(`status.result.${result.status}`, result.status)}`}
       </p>
-      {outside.length > 0 && (
-        <ul className="plain">
-          {outside.slice(0, 3).map((each) => (
-            <li key={each.name} className={flagClass(each)}>
-              {each.name}: {shownValue(each)}, {interpretationOf(each)}
+      {shown.length > 0 && (
+        <ul className="plain values">
+          {shown.slice(0, 3).map((each) => (
+            <li
+              key={`${each.code} ${each.name}`}
+              className={outOfRange(each) ? flagClass(each) : ""}
+            >
+              {[`${each.name}: ${shownValue(each)}`, interpretationOf(each)]
+                .filter(Boolean)
+                .join(", ")}
             </li>
           ))}
-          {outside.length > 3 && <li>{counted("results.more", outside.length - 3)}</li>}
+          {shown.length > 3 && <li>{counted("results.more", shown.length - 3)}</li>}
         </ul>
       )}
-      {outside.length === 0 && result.observations.some((each) => each.interpretation) && (
+      {judged && outside.length === 0 && (
         <p className="flag flag-good">{t("results.all_normal")}</p>
       )}
       {result.conclusion && <p className="clamped">{result.conclusion}</p>}
@@ -137,13 +144,15 @@ export function ResultView({ result, card }: { result: Result; card: string }) {
         <ul className="plain lines">
           {result.observations.map((each) => (
             <li key={`${each.code} ${each.name}`} className="observation">
-              <p className="label">{each.name}</p>
-              <p>
-                <span className="value">{shownValue(each)}</span>
-                {each.interpretation && (
-                  <span className={flagClass(each)}>{interpretationOf(each)}</span>
-                )}
-              </p>
+              <div>
+                <p className="label">{each.name}</p>
+                <p>
+                  <span className="value">{shownValue(each)}</span>
+                  {each.interpretation && (
+                    <span className={flagClass(each)}>{interpretationOf(each)}</span>
+                  )}
+                </p>
+              </div>
               <div>
                 <RangeBar observation={each} />
                 {rangeOf(each) && (

@@ -1,0 +1,43 @@
+import { existsSync } from "node:fs";
+import { defineConfig } from "@playwright/test";
+
+// PORTAL=http://127.0.0.1:8080 tests a stack that runs already.
+const own = "http://127.0.0.1:8344";
+const baseURL = process.env.PORTAL ?? own;
+const chromium = "/usr/bin/chromium"; // Debian's; elsewhere Playwright's own is used
+
+const desktop = { width: 1280, height: 900 };
+const phone = { width: 390, height: 844 };
+
+/** A browser whose own words, as in its date fields, are of the language too. */
+const speaking = (locale: string) => ({
+  locale,
+  launchOptions: {
+    args: [`--lang=${locale}`],
+    env: { ...process.env, LANGUAGE: locale.replace("-", "_") } as Record<string, string>,
+    ...(existsSync(chromium) ? { executablePath: chromium } : {}),
+  },
+});
+
+export default defineConfig({
+  testDir: "tests",
+  workers: 1,
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
+  reporter: [["list"]],
+  use: { baseURL, trace: "retain-on-failure" },
+  projects: [
+    { name: "desktop-ru", use: { viewport: desktop, ...speaking("ru-RU") } },
+    { name: "phone-ru", use: { viewport: phone, ...speaking("ru-RU"), hasTouch: true } },
+    { name: "desktop-en", use: { viewport: desktop, ...speaking("en-GB") } },
+    { name: "phone-en", use: { viewport: phone, ...speaking("en-GB"), hasTouch: true } },
+  ],
+  webServer: process.env.PORTAL
+    ? undefined
+    : {
+        command: "cd .. && exec .venv/bin/python -m local --port 8344",
+        url: `${own}/_local/health`,
+        timeout: 600_000,
+        gracefulShutdown: { signal: "SIGTERM", timeout: 30_000 },
+      },
+});
