@@ -8,16 +8,7 @@ const chromium = "/usr/bin/chromium"; // Debian's; elsewhere Playwright's own is
 
 const desktop = { width: 1280, height: 900 };
 const phone = { width: 390, height: 844 };
-
-/** A browser whose own words, as in its date fields, are of the language too. */
-const speaking = (locale: string) => ({
-  locale,
-  launchOptions: {
-    args: [`--lang=${locale}`],
-    env: { ...process.env, LANGUAGE: locale.replace("-", "_") } as Record<string, string>,
-    ...(existsSync(chromium) ? { executablePath: chromium } : {}),
-  },
-});
+const launchOptions = existsSync(chromium) ? { executablePath: chromium } : {};
 
 export default defineConfig({
   testDir: "tests",
@@ -25,12 +16,12 @@ export default defineConfig({
   timeout: 180_000,
   expect: { timeout: 30_000 },
   reporter: [["list"]],
-  use: { baseURL, trace: "retain-on-failure" },
+  use: { baseURL, launchOptions, trace: "retain-on-failure" },
   projects: [
-    { name: "desktop-ru", use: { viewport: desktop, ...speaking("ru-RU") } },
-    { name: "phone-ru", use: { viewport: phone, ...speaking("ru-RU"), hasTouch: true } },
-    { name: "desktop-en", use: { viewport: desktop, ...speaking("en-GB") } },
-    { name: "phone-en", use: { viewport: phone, ...speaking("en-GB"), hasTouch: true } },
+    { name: "desktop-ru", use: { viewport: desktop, locale: "ru-RU" } },
+    { name: "phone-ru", use: { viewport: phone, locale: "ru-RU", hasTouch: true } },
+    { name: "desktop-en", use: { viewport: desktop, locale: "en-GB" } },
+    { name: "phone-en", use: { viewport: phone, locale: "en-GB", hasTouch: true } },
   ],
   webServer: process.env.PORTAL
     ? undefined

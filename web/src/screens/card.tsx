@@ -78,7 +78,14 @@ function Results({ card }: { card: string }) {
   return (
     <Pages query={results} empty={<Empty title={t("results.none")} />}>
       {(items) =>
-        items.map((each) => <ResultPanel key={each.record_id} result={each} card={card} />)
+        byYear(items).map(([year, ofYear]) => (
+          <section key={year} className="stack">
+            <h2>{year}</h2>
+            {ofYear.map((each) => (
+              <ResultPanel key={each.record_id} result={each} card={card} />
+            ))}
+          </section>
+        ))
       }
     </Pages>
   );

@@ -12,6 +12,7 @@ import { byCursor, Pages } from "../ui/pages";
 import { Empty, Loaded, Notice } from "../ui/states";
 
 type Entry = Schemas["JournalEntry"];
+const FAILED = new Set(["unavailable", "internal"]);
 const SAYS_WHERE = /^(read|write|hide)_/;
 
 /** Who opened or changed the card, when and why; any act of somebody else can be contested. */
@@ -85,7 +86,9 @@ function One({ entry, contest }: { entry: Entry; contest: (entry: Entry) => void
       )}
       {entry.hidden_shown && <p className="flag flag-warning">{t("journal.hidden_shown")}</p>}
       {entry.outcome !== "done" && entry.outcome !== "requested" && (
-        <p className="flag flag-warning">{t("journal.refused")}</p>
+        <p className="flag flag-warning">
+          {t(FAILED.has(entry.outcome) ? "journal.failed" : "journal.refused")}
+        </p>
       )}
       {!own && actor.role !== "system" && (
         <Button className="link" onPress={() => contest(entry)}>

@@ -2,7 +2,7 @@ import { useState } from "react";
 import { useLocation, useParams, useSearchParams } from "wouter";
 import { cache, client } from "../api/client";
 import { language, type TextKey, t } from "../texts";
-import { AskForm, Field } from "../ui/form";
+import { AskForm, Field, writtenDay } from "../ui/form";
 import { Page } from "../ui/page";
 
 const KINDS = ["results", "visit", "prescriptions", "summary"] as const;
@@ -57,17 +57,17 @@ export default function OrderExtract() {
             <>
               <Field
                 name="from"
-                type="date"
+                day
                 label={t("extract.from")}
                 hint={t("extract.period.hint")}
-                defaultValue={yearAgo.toISOString().slice(0, 10)}
+                defaultValue={writtenDay(yearAgo.toISOString().slice(0, 10))}
                 isRequired
               />
               <Field
                 name="to"
-                type="date"
+                day
                 label={t("extract.to")}
-                defaultValue={today.toISOString().slice(0, 10)}
+                defaultValue={writtenDay(today.toISOString().slice(0, 10))}
                 isRequired
               />
             </>

@@ -69,7 +69,7 @@ export default function Register() {
           />
           <Field
             name="birth_date"
-            type="date"
+            day
             label={t("person.birth_date")}
             autoComplete="bday"
             isRequired

@@ -68,7 +68,7 @@ export default function Reset() {
             isRequired
             autoFocus
           />
-          <Field name="birth_date" type="date" label={t("person.birth_date")} autoComplete="bday" />
+          <Field name="birth_date" day label={t("person.birth_date")} autoComplete="bday" />
           <Field
             name="totp_code"
             label={t("field.optional", { label: t("second.totp.label") })}

@@ -47,11 +47,17 @@ export function AskForm({
     form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
   }, [errors]);
   const send = () => {
-    const values = Object.fromEntries(new FormData(form.current ?? undefined));
-    const required = form.current?.querySelectorAll<HTMLInputElement>("[required]") ?? [];
-    const missing = [...required].filter(({ value }) => !value.trim()).map(({ name }) => name);
-    setErrors(Object.fromEntries(missing.map((name) => [name, t("field.missing")])));
-    if (missing.length === 0) asked.mutate(values as Record<string, string>);
+    const values: Record<string, string> = {};
+    const wrong: Record<string, string> = {};
+    for (const [name, value] of new FormData(form.current ?? undefined)) {
+      const input = form.current?.elements.namedItem(name);
+      if (typeof value !== "string" || !(input instanceof HTMLElement)) continue;
+      values[name] = input.dataset.day && value ? isoDay(value) : value;
+      if (input.hasAttribute("required") && !value.trim()) wrong[name] = t("field.missing");
+      else if (value && !values[name]) wrong[name] = t("field.day");
+    }
+    setErrors(wrong);
+    if (Object.keys(wrong).length === 0) asked.mutate(values);
   };
   return (
     <form
@@ -84,10 +90,12 @@ interface FieldProps extends Omit<TextFieldProps, "children" | "type"> {
   hint?: string;
   type?: HTMLInputTypeAttribute;
   rows?: number;
+  /** A day as people write it, 17.04.1981; its form gives 1981-04-17. */
+  day?: boolean;
 }
 
 /** A labelled field; what is wrong with it is said below it. */
-export function Field({ label, hint, type, rows, name = "", ...props }: FieldProps) {
+export function Field({ label, hint, type, rows, day, name = "", ...props }: FieldProps) {
   const { errors, clear } = useContext(Wrong);
   const wrong = errors[name];
   return (
@@ -95,18 +103,35 @@ export function Field({ label, hint, type, rows, name = "", ...props }: FieldPro
       {...props}
       name={name}
       type={type as TextFieldProps["type"]}
+      inputMode={day ? "numeric" : props.inputMode}
       isInvalid={Boolean(wrong)}
       onChange={() => clear(name)}
       className="field"
     >
       <Label>{label}</Label>
-      {hint && (
+      {(hint || day) && (
         <Text slot="description" className="hint">
-          {hint}
+          {hint ?? t("field.day.hint")}
         </Text>
       )}
-      {rows ? <TextArea rows={rows} /> : <Input />}
+      {rows ? <TextArea rows={rows} /> : <Input data-day={day || undefined} />}
       <FieldError className="field-error">{wrong}</FieldError>
     </TextField>
   );
+}
+
+/** 17.04.1981, 17/4/1981, 17041981 or what browsers fill in, as 1981-04-17; empty when no day. */
+function isoDay(written: string): string {
+  const parts =
+    /^\s*(?<day>\d{1,2})\D*(?<month>\d{2}|(?<=\D)\d)\D*(?<year>\d{4})\s*$/.exec(written) ??
+    /^(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2})$/.exec(written);
+  const { day = "", month = "", year = "" } = parts?.groups ?? {};
+  const iso = `${year}-${month.padStart(2, "0")}-${day.padStart(2, "0")}`;
+  const read = new Date(iso);
+  return Number.isNaN(read.getTime()) || read.toISOString().slice(0, 10) !== iso ? "" : iso;
+}
+
+/** 1981-04-17 as 17.04.1981. */
+export function writtenDay(iso: string): string {
+  return iso.split("-").reverse().join(".");
 }

@@ -1,7 +1,7 @@
+import { useEffect, useRef, useState } from "react";
 import type { Schemas } from "../api/client";
 import { number, shortDate, t } from "../texts";
 
-const WIDTH = 640;
 const HEIGHT = 280;
 const LEFT = 64;
 const RIGHT = 20;
@@ -10,6 +10,13 @@ const BOTTOM = 36;
 
 /** Values over time with the reference range behind them; the table beside it holds the same. */
 export function Plot({ series }: { series: Schemas["Series"] }) {
+  const figure = useRef<HTMLElement>(null);
+  const [width, setWidth] = useState(320);
+  useEffect(() => {
+    const observer = new ResizeObserver(([seen]) => setWidth(seen?.contentRect.width ?? 320));
+    if (figure.current) observer.observe(figure.current);
+    return () => observer.disconnect();
+  }, []);
   const points = series.points.flatMap((point) =>
     point.date ? [{ ...point, time: Date.parse(point.date) }] : [],
   );
@@ -21,7 +28,7 @@ export function Plot({ series }: { series: Schemas["Series"] }) {
   const bottom = Math.min(...edges) - margin;
   const top = Math.max(...edges) + margin;
   const x = (time: number) =>
-    LEFT + ((time - first.time) / (last.time - first.time || 1)) * (WIDTH - LEFT - RIGHT);
+    LEFT + ((time - first.time) / (last.time - first.time || 1)) * (width - LEFT - RIGHT);
   const y = (value: number) =>
     TOP + (1 - (value - bottom) / (top - bottom)) * (HEIGHT - TOP - BOTTOM);
   const { low, high } = last;
@@ -30,9 +37,10 @@ export function Plot({ series }: { series: Schemas["Series"] }) {
     .map((count) => (Math.ceil(bottom / step) + count - 1) * step)
     .filter((tick) => tick < top);
   return (
-    <figure className="plot">
+    <figure className="plot" ref={figure}>
       <svg
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        height={HEIGHT}
+        viewBox={`0 0 ${width} ${HEIGHT}`}
         role="img"
         aria-label={t("trend.plot", { name: series.name, count: points.length })}
       >
@@ -41,13 +49,13 @@ export function Plot({ series }: { series: Schemas["Series"] }) {
             className="plot-range"
             x={LEFT}
             y={y(high)}
-            width={WIDTH - LEFT - RIGHT}
+            width={width - LEFT - RIGHT}
             height={y(low) - y(high)}
           />
         )}
         {ticks.map((tick) => (
           <g key={tick}>
-            <line className="plot-grid" x1={LEFT} x2={WIDTH - RIGHT} y1={y(tick)} y2={y(tick)} />
+            <line className="plot-grid" x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} />
             <text x={LEFT - 8} y={y(tick) + 5} textAnchor="end">
               {number(Number(tick.toPrecision(6)))}
             </text>
@@ -69,7 +77,7 @@ export function Plot({ series }: { series: Schemas["Series"] }) {
         <text x={LEFT} y={HEIGHT - 8}>
           {shortDate(first.date ?? "")}
         </text>
-        <text x={WIDTH - RIGHT} y={HEIGHT - 8} textAnchor="end">
+        <text x={width - RIGHT} y={HEIGHT - 8} textAnchor="end">
           {shortDate(last.date ?? "")}
         </text>
       </svg>
