@@ -14,19 +14,25 @@ SAM := .venv-sam/.ready
 PLATFORM := .venv-platform/.ready
 FUNCTION := .venv-function/.ready
 NODE := .cache/node/.ready
+NPM = PATH="$(CURDIR)/.cache/node/bin:$$PATH" npm
 PORTAL := web/dist/.ready
+WEB_PACKAGES := web/node_modules/.ready
+WEB_TOOLS := web/node_modules/.ready-tools
+WEB_SOURCES := $(shell find web/src web/public -type f ! -name schema.d.ts) web/index.html \
+	web/vite.config.ts web/tsconfig.json docs/openapi.json $(wildcard functions/kernel/texts/*.json)
 
 # In each environment what the lock says, and no more.
 SYNC = $(UV) sync --quiet --frozen --python "$$(cat $(PYTHON_FILE))"
 CODE := functions local tests $(wildcard bench verifier)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install web test test-part-1 test-part-2 test-long lint format openapi build lock check-lock clean
+.PHONY: help run install web test test-web screenshots test-part-1 test-part-2 test-long lint format openapi build lock check-lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
-run: install $(PORTAL) ## start everything on 127.0.0.1:8080 (PORT=n; MEDKARTA_STATE=dir keeps the data)
+run: install ## start everything on 127.0.0.1:8080 (PORT=n; MEDKARTA_STATE=dir keeps the data)
+	@$(MAKE) --no-print-directory web || echo "The portal cannot be built here: the API runs without it."
 	@.venv/bin/python -m local.terminology
 	@exec .venv/bin/python -m local --port $(PORT)
 
@@ -57,6 +63,16 @@ test-part-2: install
 test-long: install ## what takes minutes
 	.venv/bin/python -m pytest -m long $(ARGS)
 	.venv/bin/python -m tests.mutation
+
+# Chromium and what the pages are tested with (web/tests), against a stack of their own.
+test-web: install $(WEB_TOOLS) $(PORTAL) ## the portal's journeys in a browser (ARGS=--project=phone-ru)
+	@.venv/bin/python -m local.terminology
+	cd web && $(NPM) run --silent lint
+	cd web && $(NPM) test -- $(ARGS)
+
+screenshots: install $(WEB_TOOLS) $(PORTAL) ## pictures of every screen into web/screenshots
+	@.venv/bin/python -m local.terminology
+	cd web && $(NPM) run --silent screenshots
 
 lint: $(MAIN) $(SAM) check-lock ## ruff, mypy, cfn-lint with serverless rules, sam validate
 	.venv/bin/ruff check .
@@ -101,17 +117,18 @@ $(NODE): local/find-node.sh $(MAIN)
 	@local/find-node.sh $(UV) $(dir $@)
 	@touch $@
 
-WEB_PACKAGES := web/node_modules/.ready
+# What the build needs, and with WEB_TOOLS what lint and tests need as well.
 $(WEB_PACKAGES): web/package.json web/package-lock.json $(NODE)
-	@cd web && PATH="$(CURDIR)/.cache/node/bin:$$PATH" npm ci --silent --omit=dev
+	@cd web && $(NPM) ci --silent --omit=dev
 	@touch $@
 
-WEB_SOURCES := $(shell find web/src web/public -type f ! -name schema.d.ts) web/index.html \
-	web/vite.config.ts web/tsconfig.json docs/openapi.json $(wildcard functions/kernel/texts/*.json)
+$(WEB_TOOLS): web/package.json web/package-lock.json $(NODE)
+	@cd web && $(NPM) ci --silent
+	@touch $@ $(WEB_PACKAGES)
+
 $(PORTAL): $(WEB_PACKAGES) $(WEB_SOURCES)
 	@echo "Building the portal …"
-	@cd web && PATH="$(CURDIR)/.cache/node/bin:$$PATH" npm run --silent build >build.log 2>&1 || \
-	  { cat build.log; exit 1; }
+	@cd web && $(NPM) run --silent build >build.log 2>&1 || { cat build.log; exit 1; }
 	@touch $@
 
 clean: ## remove all that was made here

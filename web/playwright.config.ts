@@ -19,8 +19,26 @@ export default defineConfig({
   use: { baseURL, launchOptions, trace: "retain-on-failure" },
   projects: [
     { name: "desktop-ru", use: { viewport: desktop, locale: "ru-RU" } },
-    { name: "phone-ru", use: { viewport: phone, locale: "ru-RU", hasTouch: true } },
-    { name: "desktop-en", use: { viewport: desktop, locale: "en-GB" } },
+    {
+      name: "phone-ru",
+      testMatch: "screens.spec.ts",
+      use: { viewport: phone, locale: "ru-RU", hasTouch: true },
+    },
+    {
+      name: "desktop-en",
+      testMatch: "screens.spec.ts",
+      use: { viewport: desktop, locale: "en-GB" },
+    },
+    {
+      name: "narrow-dark-ru",
+      testMatch: "screens.spec.ts",
+      use: {
+        viewport: { width: 320, height: 640 },
+        locale: "ru-RU",
+        colorScheme: "dark",
+        contextOptions: { contrast: "more", reducedMotion: "reduce" },
+      },
+    },
     { name: "phone-en", use: { viewport: phone, locale: "en-GB", hasTouch: true } },
   ],
   webServer: process.env.PORTAL

@@ -26,6 +26,7 @@ const OPEN: Record<string, ComponentType> = {
   "/register": screen(() => import("./screens/register")),
   "/reset": screen(() => import("./screens/reset")),
   "/help": screen(() => import("./screens/help")),
+  "/find-clinic": screen(() => import("./screens/find-clinic")),
   "/verify": screen(() => import("./screens/verify")),
   "/verify/:code": screen(() => import("./screens/verify")),
 };

@@ -60,6 +60,9 @@ test("the screens of a guest", async ({ page, t }) => {
   await page.goto("/help");
   await page.locator("summary").nth(3).click();
   await look(page, "08-help");
+  await page.goto("/find-clinic");
+  await page.locator("article").first().waitFor();
+  await look(page, "31-find-clinic");
   await page.goto("/verify/AAAAAAAAAAAAAAAA");
   await page.getByText(t("verify.no_code")).waitFor();
   await look(page, "09-verify-unknown");
@@ -156,4 +159,25 @@ test("the screens of a patient with an open card", async ({ page, t }) => {
       .last()
       .click();
   }
+});
+
+test("the screens of a patient whose card is closed", async ({ page, t }) => {
+  await page.goto("/access");
+  await signIn(page, t, await account(page, "account_verified fails"));
+  await page.locator(".step-missing").first().waitFor();
+  await look(page, "32-access-no-clinic");
+  await page.goto("/settings");
+  await page.getByText(t("settings.unverified"), { exact: true }).waitFor();
+  await look(page, "33-settings-unverified");
+  await page.getByRole("button", { name: t("nav.sign_out") }).click();
+  await page.goto("/access");
+  await signIn(page, t, await account(page, "clinic_connected fails"));
+  await page.locator(".step-missing").first().waitFor();
+  await look(page, "34-access");
+  await page.goto("/clinics");
+  await page.getByRole("heading", { name: t("clinics.title") }).waitFor();
+  await look(page, "35-clinics-closed");
+  await page.goto("/consent");
+  await page.getByRole("button", { name: t("consent.give") }).waitFor();
+  await look(page, "36-consent");
 });

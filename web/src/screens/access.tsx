@@ -56,6 +56,11 @@ function OfClinic({ access }: { access: Schemas["ClinicAccess"] }) {
                     {t("access.call", { phone: each.remedy.contact.phone })}
                   </a>
                 )}
+                {!clinic && (
+                  <Link href="/find-clinic" className="button button-second">
+                    {t("find.open")}
+                  </Link>
+                )}
                 {each.step === "consent_given" && (
                   <Link href="/consent" className="button">
                     {t("consent.open")}

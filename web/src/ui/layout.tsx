@@ -38,6 +38,7 @@ export function Layout({ children }: { children: ReactNode }) {
       <footer className="footer">
         <div className="footer-inside">
           <Link href="/help">{t("nav.help")}</Link>
+          <Link href="/find-clinic">{t("nav.clinics")}</Link>
           <Link href="/verify">{t("nav.verify")}</Link>
           <span>{t("footer.demo")}</span>
         </div>
