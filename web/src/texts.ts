@@ -59,6 +59,11 @@ export const shortDate = (day: string) => shortDates.format(new Date(day.slice(0
 /** A moment, in the time zone of whoever reads. */
 export const moment = (at: string) => moments.format(new Date(at));
 
+/** A phone number in the groups in which people read it. */
+export function phone(given: string): string {
+  return given.replace(/^\+7(\d{3})(\d{3})(\d{2})(\d{2})$/, "+7 $1 $2-$3-$4");
+}
+
 /** A wait in words: seconds below a minute and a half, else minutes. */
 export function duration(seconds: number): string {
   const minutes = Math.ceil(seconds / 60);

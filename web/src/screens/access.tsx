@@ -1,6 +1,6 @@
 import { Link } from "wouter";
 import { api, type Schemas } from "../api/client";
-import { t } from "../texts";
+import { phone, t } from "../texts";
 import { Page } from "../ui/page";
 import { Loaded, Notice } from "../ui/states";
 
@@ -31,7 +31,7 @@ function OfClinic({ access }: { access: Schemas["ClinicAccess"] }) {
       <h2>{clinic?.name ?? t("access.no_clinic")}</h2>
       {clinic && (
         <p className="quiet">
-          {clinic.address} · <a href={`tel:${clinic.phone}`}>{clinic.phone}</a>
+          {clinic.address} · <a href={`tel:${clinic.phone}`}>{phone(clinic.phone)}</a>
         </p>
       )}
       {open && card_id && (
@@ -53,7 +53,7 @@ function OfClinic({ access }: { access: Schemas["ClinicAccess"] }) {
                 <p>{each.remedy.text}</p>
                 {each.remedy.contact?.phone && (
                   <a href={`tel:${each.remedy.contact.phone}`} className="button button-second">
-                    {t("access.call", { phone: each.remedy.contact.phone })}
+                    {t("access.call", { phone: phone(each.remedy.contact.phone) })}
                   </a>
                 )}
                 {!clinic && (

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { api, cache, client } from "../api/client";
-import { date, t } from "../texts";
+import { t } from "../texts";
 import { AskForm } from "../ui/form";
 import { Page } from "../ui/page";
 import { Prose } from "../ui/prose";
@@ -28,11 +28,8 @@ export default function Consent() {
       <Loaded query={document}>
         {(read) => (
           <>
-            <section className="panel" aria-label={read.title}>
+            <div className="panel">
               <h2>{read.title}</h2>
-              <p className="quiet">
-                {t("consent.version", { version: read.version, date: date(read.effective_from) })}
-              </p>
               <section
                 className="document"
                 // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable
@@ -41,7 +38,7 @@ export default function Consent() {
               >
                 <Prose text={read.text} />
               </section>
-            </section>
+            </div>
             <div className="panel">
               <AskForm
                 submit={t("consent.give")}

@@ -1,6 +1,6 @@
 import { useState } from "react";
-import { api } from "../api/client";
-import { t } from "../texts";
+import { api, type Schemas } from "../api/client";
+import { phone, t } from "../texts";
 import { Page } from "../ui/page";
 import { byCursor, Pages } from "../ui/pages";
 import { Empty } from "../ui/states";
@@ -15,6 +15,8 @@ export default function FindClinic() {
     { params: { query: { region: region || undefined } } },
     byCursor,
   );
+  const opens = (clinic: Schemas["Clinic"]) =>
+    clinic.connected && regions.data?.items.find(({ code }) => code === clinic.region)?.connected;
   return (
     <Page title={t("find.title")} back={{ href: "/access", text: t("access.open") }}>
       <p className="lead">{t("find.lead")}</p>
@@ -35,12 +37,12 @@ export default function FindClinic() {
             <article key={each.clinic_id} className="panel">
               <div className="row">
                 <h2>{each.name}</h2>
-                <p className={each.connected ? "flag flag-good" : "flag flag-warning"}>
-                  {each.connected ? t("find.connected") : t("find.not_connected")}
+                <p className={opens(each) ? "flag flag-good" : "flag flag-warning"}>
+                  {opens(each) ? t("find.connected") : t("find.not_connected")}
                 </p>
               </div>
               <p>{each.address}</p>
-              <a href={`tel:${each.phone}`}>{t("access.call", { phone: each.phone })}</a>
+              <a href={`tel:${each.phone}`}>{t("access.call", { phone: phone(each.phone) })}</a>
             </article>
           ))
         }

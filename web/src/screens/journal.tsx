@@ -19,11 +19,11 @@ const SAYS_WHERE = /^(read|write|hide)_/;
 export default function Journal() {
   const { card = "" } = useParams();
   const [contested, contest] = useState<Entry>();
-  const [others, setOthers] = useState(false);
+  const [others, setOthers] = useState(true);
   const entries = api.useInfiniteQuery(
     "get",
     "/v1/cards/{card_id}/journal",
-    { params: { path: { card_id: card } } },
+    { params: { path: { card_id: card }, query: { limit: 100 } } },
     byCursor,
   );
   return (
@@ -32,23 +32,25 @@ export default function Journal() {
       <label className="choice">
         <input
           type="checkbox"
-          checked={others}
-          onChange={(event) => setOthers(event.target.checked)}
+          checked={!others}
+          onChange={(event) => setOthers(!event.target.checked)}
         />
-        {t("journal.others")}
+        {t("journal.mine")}
       </label>
       <Pages query={entries} empty={<Empty title={t("journal.none")} />}>
-        {(items) => (
-          <ol className="panel plain lines">
-            {items
-              .filter(({ actor }) => !others || actor.role !== "patient")
-              .map((each) => (
+        {(items) => {
+          const shown = items.filter(({ actor }) => !others || actor.role !== "patient");
+          if (shown.length === 0) return <Empty title={t("journal.nobody")} />;
+          return (
+            <ol className="panel plain lines">
+              {shown.map((each) => (
                 <li key={each.entry_id}>
                   <One entry={each} contest={contest} />
                 </li>
               ))}
-          </ol>
-        )}
+            </ol>
+          );
+        }}
       </Pages>
       {contested && (
         <Dialog title={t("contest.title")} close={() => contest(undefined)}>

@@ -5,7 +5,7 @@ import { type ReactNode, useEffect, useState } from "react";
 import { Button } from "react-aria-components";
 import { Link } from "wouter";
 import { type Problem, problemOf } from "../api/problem";
-import { duration, maybe, t } from "../texts";
+import { duration, maybe, phone, t } from "../texts";
 
 export function Loading() {
   return (
@@ -68,7 +68,7 @@ export function ProblemNotice({ error, again }: { error: unknown; again?: () => 
       {problem.support?.phone && (
         <p>
           {t("problem.support")}{" "}
-          <a href={`tel:${problem.support.phone}`}>{problem.support.phone}</a>
+          <a href={`tel:${problem.support.phone}`}>{phone(problem.support.phone)}</a>
         </p>
       )}
       {problem.requestId && problem.status >= 500 && (
