@@ -33,6 +33,7 @@ const OPEN: Record<string, ComponentType> = {
 
 /** Screens of whoever is signed in. */
 const CLOSED: Record<string, ComponentType> = {
+  "/desk/*?": screen(() => import("./desk")),
   "/clinics": screen(() => import("./screens/clinics")),
   "/consent": screen(() => import("./screens/consent")),
   "/access": screen(() => import("./screens/access")),

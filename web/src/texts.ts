@@ -32,7 +32,12 @@ export function speak(chosen: Language): void {
 
 /** The text of a key, with {values} put in. */
 export function t(key: TextKey, values: Record<string, string | number> = {}): string {
-  return texts[key].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+  return fill(texts[key], values);
+}
+
+/** A text with {values} put in. */
+export function fill(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
 }
 
 const plurals = new Intl.PluralRules(language);

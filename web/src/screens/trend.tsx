@@ -38,7 +38,7 @@ export default function Trend() {
   );
 }
 
-function OneSeries({ series, card }: { series: Schemas["Series"]; card: string }) {
+export function OneSeries({ series, card }: { series: Schemas["Series"]; card: string }) {
   const latestFirst = [...series.points].reverse();
   return (
     <section className="panel">

@@ -1,7 +1,7 @@
 /** What stands where the content would: loading, empty, refused, offline, too many, broken. */
 
 import type { UseQueryResult } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useState } from "react";
+import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
 import { Button } from "react-aria-components";
 import { Link } from "wouter";
 import { type Problem, problemOf } from "../api/problem";
@@ -57,14 +57,24 @@ export function Notice({
   );
 }
 
+interface OwnWords {
+  title: string;
+  detail: string;
+  way: ReactNode;
+}
+
+/** Where a part of the site says for itself what a problem means there and leads to: the desk. */
+export const OtherWords = createContext<(problem: Problem) => OwnWords | null>(() => null);
+
 /** Why something was refused or failed, in words, and the way out of it. */
 export function ProblemNotice({ error, again }: { error: unknown; again?: () => unknown }) {
   const problem = problemOf(error);
-  const [title, detail] = said(problem);
+  const other = useContext(OtherWords)(problem);
+  const [title, detail] = other ? [other.title, other.detail] : said(problem);
   return (
     <Notice tone="bad" title={title}>
       {problem.retryAfter === null ? <p>{detail}</p> : <Wait problem={problem} again={again} />}
-      <WayOut problem={problem} again={again} />
+      {other ? other.way : <WayOut problem={problem} again={again} />}
       {problem.support?.phone && (
         <p>
           {t("problem.support")}{" "}
