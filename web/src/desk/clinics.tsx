@@ -101,7 +101,6 @@ function Edit({ clinic, regions }: { clinic?: Clinic; regions: Regions }) {
             label={d("clinics.id")}
             hint={d("clinics.id.hint")}
             autoComplete="off"
-            pattern="[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}"
             isRequired
           />
         )}

@@ -53,7 +53,7 @@ export default function Emergency() {
             }}
           >
             <SnilsField />
-            <Field name="birth_date" type="date" label={t("person.birth_date")} isRequired />
+            <Field name="birth_date" day label={t("person.birth_date")} isRequired />
             <Field
               name="reason"
               label={d("emergency.reason")}

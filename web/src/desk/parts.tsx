@@ -1,11 +1,11 @@
 /** Parts of the desk's forms and lists. */
 
-import { type ReactNode, useId, useState } from "react";
+import { type ReactNode, useContext, useId, useState } from "react";
 import { Button } from "react-aria-components";
 import { cache, type Schemas } from "../api/client";
 import { t } from "../texts";
 import { Dialog } from "../ui/dialog";
-import { AskForm, Field } from "../ui/form";
+import { AskForm, Field, Wrong } from "../ui/form";
 import { Notice } from "../ui/states";
 import { d } from "./texts";
 
@@ -47,8 +47,9 @@ export function Choice({
   options: [value: string, text: string][];
   chosen?: string;
 }) {
+  const { said, clear, wrong } = useWrong(name);
   return (
-    <fieldset>
+    <fieldset aria-describedby={wrong.id}>
       <legend>{label}</legend>
       {options.map(([value, text]) => (
         <label key={value} className="choice">
@@ -58,12 +59,30 @@ export function Choice({
             value={value}
             defaultChecked={value === chosen}
             required
+            onChange={clear}
           />
           {text}
         </label>
       ))}
+      {said}
     </fieldset>
   );
+}
+
+/** What is wrong with a field that is no text, where its form says so. */
+function useWrong(name: string) {
+  const id = useId();
+  const { errors, clear } = useContext(Wrong);
+  const found = errors[name];
+  return {
+    clear: () => clear(name),
+    wrong: found ? { id, invalid: true } : {},
+    said: found && (
+      <p id={id} className="field-error">
+        {found}
+      </p>
+    ),
+  };
 }
 
 /** One of many, in the browser's own list. */
@@ -112,11 +131,23 @@ export function Check({
   checked?: boolean;
   required?: boolean;
 }) {
+  const { said, clear, wrong } = useWrong(name);
   return (
-    <label className="choice">
-      <input type="checkbox" name={name} defaultChecked={checked} required={required} />
-      <span>{children}</span>
-    </label>
+    <div>
+      <label className="choice">
+        <input
+          type="checkbox"
+          name={name}
+          defaultChecked={checked}
+          required={required}
+          aria-invalid={wrong.invalid}
+          aria-describedby={wrong.id}
+          onChange={clear}
+        />
+        <span>{children}</span>
+      </label>
+      {said}
+    </div>
   );
 }
 

@@ -101,7 +101,7 @@ function Unknown({ snils }: { snils: string }) {
             label={t("field.optional", { label: t("person.middle_name") })}
             autoComplete="off"
           />
-          <Field name="birth_date" type="date" label={t("person.birth_date")} isRequired />
+          <Field name="birth_date" day label={t("person.birth_date")} isRequired />
           <Choice
             name="sex"
             label={t("person.sex")}

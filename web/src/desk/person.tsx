@@ -5,7 +5,7 @@ import { api, cache, client, type Schemas } from "../api/client";
 import { date, moment, t } from "../texts";
 import { Act } from "../ui/act";
 import { Dialog } from "../ui/dialog";
-import { AskForm, Field } from "../ui/form";
+import { AskForm, Field, writtenDay } from "../ui/form";
 import { Fact } from "../ui/records";
 import { Loaded, Notice, ProblemNotice } from "../ui/states";
 import { Check, ConsentState, Done, FormDialog, fullName, SnilsField, today } from "./parts";
@@ -127,7 +127,7 @@ export function Person({ person }: { person: Found }) {
                       }
                     >
                       <p>{d("death.hint", { name: fullName(person) })}</p>
-                      <Field name="date" type="date" label={d("death.date")} isRequired />
+                      <Field name="date" day label={d("death.date")} isRequired />
                     </FormDialog>
                   </Words>
                 </div>
@@ -186,7 +186,11 @@ function Attach({ person }: { person: Found }) {
   const attach = useMutation({ mutationFn: () => put(null) });
   return (
     <Words of="attach">
-      <Button className="button" isPending={attach.isPending} onPress={() => attach.mutate()}>
+      <Button
+        className="button"
+        data-busy={attach.isPending || undefined}
+        onPress={() => attach.isPending || attach.mutate()}
+      >
         {attach.isPending ? t("state.sending") : d("attach")}
       </Button>
       {attach.error && <ProblemNotice error={attach.error} again={() => attach.mutate()} />}
@@ -318,9 +322,9 @@ function PaperConsent({ person }: { person: Found }) {
               </dl>
               <Field
                 name="signed_on"
-                type="date"
+                day
                 label={d("paper.signed_on")}
-                defaultValue={today()}
+                defaultValue={writtenDay(today())}
                 isRequired
               />
               <Check name="seen" required>

@@ -80,7 +80,6 @@ function Edit({ region }: { region?: Region }) {
             label={d("regions.code")}
             hint={d("regions.code.hint")}
             autoComplete="off"
-            pattern="[A-Z]{2}-[A-Z0-9]{1,3}"
             isRequired
           />
         )}

@@ -101,8 +101,8 @@ export default function Send() {
             <div className="actions">
               <Button
                 className="button"
-                isPending={sent.isPending}
-                onPress={() => sent.mutate(given)}
+                data-busy={sent.isPending || undefined}
+                onPress={() => sent.isPending || sent.mutate(given)}
               >
                 {sent.isPending ? t("state.sending") : d("send.submit")}
               </Button>

@@ -23,7 +23,10 @@ import { t } from "../texts";
 import { ProblemNotice } from "./states";
 
 /** What is wrong with which field; typing into it takes that back. */
-const Wrong = createContext({ errors: {} as Record<string, string>, clear: (_name: string) => {} });
+export const Wrong = createContext({
+  errors: {} as Record<string, string>,
+  clear: (_name: string) => {},
+});
 
 /** A form that waits for its act, shows what is missing or was found wrong, and where. */
 export function AskForm({
@@ -55,6 +58,10 @@ export function AskForm({
       values[name] = input.dataset.day && value ? isoDay(value) : value;
       if (input.hasAttribute("required") && !value.trim()) wrong[name] = t("field.missing");
       else if (value && !values[name]) wrong[name] = t("field.day");
+    }
+    for (const input of form.current?.querySelectorAll<HTMLInputElement>("input:required") ?? []) {
+      const marked = input.type === "checkbox" || input.type === "radio";
+      if (marked && !(input.name in values)) wrong[input.name] = t("field.missing");
     }
     setErrors(wrong);
     if (Object.keys(wrong).length === 0) asked.mutate(values);
@@ -105,7 +112,10 @@ export function Field({ label, hint, type, rows, day, name = "", ...props }: Fie
       type={type as TextFieldProps["type"]}
       inputMode={day ? "numeric" : props.inputMode}
       isInvalid={Boolean(wrong)}
-      onChange={() => clear(name)}
+      onChange={(value) => {
+        clear(name);
+        props.onChange?.(value);
+      }}
       className="field"
     >
       <Label>{label}</Label>
