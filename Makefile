@@ -26,7 +26,7 @@ SYNC = $(UV) sync --quiet --frozen --python "$$(cat $(PYTHON_FILE))"
 CODE := functions local tests $(wildcard bench verifier)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install web test test-web screenshots test-part-1 test-part-2 test-long lint format openapi build lock check-lock clean
+.PHONY: help run install web publish test test-web screenshots test-part-1 test-part-2 test-long lint format openapi build lock check-lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -39,6 +39,9 @@ run: install ## start everything on 127.0.0.1:8080 (PORT=n; MEDKARTA_STATE=dir k
 install: $(MAIN) $(SAM) $(PLATFORM) $(FUNCTION) ## make the environments that everything runs in
 
 web: $(PORTAL) ## build the portal's pages (web/)
+
+publish: install $(PORTAL) ## put the portal's pages into the cloud (STACK=medkarta-prod)
+	@.venv/bin/python -m local.publish $(STACK)
 
 test: install ## unit, integration and end-to-end tests, on two cores (ARGS=… for some of them)
 ifdef ARGS

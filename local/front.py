@@ -23,6 +23,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from local import pages
 from local.deploy import Deployed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,16 +64,6 @@ TRY_PAGE = """<!doctype html>
 </html>
 """
 
-# The portal's pages; the hash is of the one style that React Aria adds from script.
-PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; "
-    "style-src 'self' 'sha256-38RhXrc7EdReTKsOm23ZPOCUgniTUUcjky8QOOrQx6o='; "
-    "font-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 FOR_EVER = "public, max-age=31536000, immutable"  # The names of built files change with content.
 
 Json = dict[str, Any]
@@ -168,9 +159,9 @@ class Front:
         if file.is_file() and file.is_relative_to(PORTAL) and file.name != "index.html":
             built = "/assets/" in path
             kept = {"Cache-Control": FOR_EVER if built else "no-cache"}
-            return FileResponse(file, headers={**PAGE_HEADERS, **kept})
+            return FileResponse(file, headers={**pages.headers(self.deployed.endpoint), **kept})
         if path == "/" or "text/html" in request.headers.get("accept", ""):
-            headers = {**PAGE_HEADERS, "Cache-Control": "no-cache"}
+            headers = {**pages.headers(self.deployed.endpoint), "Cache-Control": "no-cache"}
             return FileResponse(PORTAL / "index.html", headers=headers)
         return await self.to_gateway(request)
 
