@@ -54,7 +54,9 @@ export function AskForm({
     const wrong: Record<string, string> = {};
     for (const [name, value] of new FormData(form.current ?? undefined)) {
       const input = form.current?.elements.namedItem(name);
-      if (typeof value !== "string" || !(input instanceof HTMLElement)) continue;
+      if (typeof value !== "string") continue;
+      values[name] = value;
+      if (!(input instanceof HTMLElement)) continue; // one of several choices
       values[name] = input.dataset.day && value ? isoDay(value) : value;
       if (input.hasAttribute("required") && !value.trim()) wrong[name] = t("field.missing");
       else if (value && !values[name]) wrong[name] = t("field.day");
