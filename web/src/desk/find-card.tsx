@@ -63,7 +63,7 @@ export default function FindCard() {
                     </p>
                     {each.clinic && <p>{each.clinic.name}</p>}
                     <p>
-                      <ConsentState consent={each.consent} />
+                      {d("step.consent")}: <ConsentState consent={each.consent} />
                     </p>
                     {each.consent_withdrawn_at && (
                       <p>

@@ -42,7 +42,7 @@ export default function People() {
         <Loaded query={found}>
           {(person) =>
             person ? (
-              <Person key={person.patient_id} person={person} />
+              <Person key={person.patient_id} person={person} snils={snils} />
             ) : (
               <Unknown key={snils} snils={snils} />
             )

@@ -16,7 +16,7 @@ import { Words } from "./words";
 type Found = Schemas["PatientFound"];
 
 /** A person of the registry: how far they are on the way to their card, and what can be done. */
-export function Person({ person }: { person: Found }) {
+export function Person({ person, snils }: { person: Found; snils: string }) {
   const account = api.useQuery("get", "/v1/auth/account");
   const mine = account.data?.appointments.find(({ role }) => role === "registrar")?.clinic_id;
   const here = Boolean(mine) && person.attached_to?.clinic_id === mine;
@@ -82,7 +82,7 @@ export function Person({ person }: { person: Found }) {
                   title={d("step.account")}
                   said={person.account_bound ? d("step.account.bound") : d("step.account.none")}
                 >
-                  {!person.account_bound && <VerifyAccount person={person} />}
+                  {!person.account_bound && <VerifyAccount person={person} snils={snils} />}
                 </Step>
                 <Step
                   ok={person.consent === "given"}
@@ -221,7 +221,7 @@ function Code() {
 }
 
 /** The person stands here with passport and phone: a code to the phone, then the code. */
-function VerifyAccount({ person }: { person: Found }) {
+function VerifyAccount({ person, snils }: { person: Found; snils: string }) {
   const [open, setOpen] = useState(false);
   const [phone, setPhone] = useState<string>();
   const close = () => {
@@ -264,7 +264,7 @@ function VerifyAccount({ person }: { person: Found }) {
                     body: {
                       phone,
                       code: code.trim(),
-                      snils: person.snils,
+                      snils, // the answer's own is masked
                       document_checked: true,
                     },
                   });
