@@ -24,6 +24,7 @@ export default function Card() {
   const List = lists[section as Section];
   return (
     <CardFrame card={card} section={section as Section}>
+      {section !== "summary" && <h2 className="only-read">{t(`card.${section as Section}`)}</h2>}
       <List card={card} />
     </CardFrame>
   );

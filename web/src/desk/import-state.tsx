@@ -47,7 +47,7 @@ export default function ImportState() {
                   <ul>
                     {read.errors.map((each) => (
                       <li key={`${each.field} ${each.code}`}>
-                        {each.field}: {each.message}
+                        {each.field === "body" ? each.message : `${each.field}: ${each.message}`}
                       </li>
                     ))}
                   </ul>

@@ -41,8 +41,10 @@ export function Outcome({ counts }: { counts: Counts }) {
           ].map(([kind, count]) => (
             <tr key={kind}>
               <td data-label={d("outcome.what")}>
-                {d(`outcome.${kind}`)}
-                {kind === "kept" && <span className="quiet"> {d("outcome.kept.hint")}</span>}
+                <span>
+                  {d(`outcome.${kind}`)}
+                  {kind === "kept" && <span className="quiet"> {d("outcome.kept.hint")}</span>}
+                </span>
               </td>
               <td data-label={d("outcome.how_many")}>{number(count)}</td>
             </tr>

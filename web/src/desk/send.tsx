@@ -117,7 +117,7 @@ export default function Send() {
             <ul>
               {Object.entries(sent.error.fields).map(([field, message]) => (
                 <li key={field}>
-                  {field}: {message}
+                  {field === "body" ? message : `${field}: ${message}`}
                 </li>
               ))}
             </ul>
