@@ -14,22 +14,35 @@ SAM := .venv-sam/.ready
 PLATFORM := .venv-platform/.ready
 FUNCTION := .venv-function/.ready
 CHECKS := .venv-checks/.ready
+NODE := .cache/node/.ready
+NPM = PATH="$(CURDIR)/.cache/node/bin:$$PATH" npm
+PORTAL := web/dist/.ready
+WEB_PACKAGES := web/node_modules/.ready
+WEB_TOOLS := web/node_modules/.ready-tools
+WEB_SOURCES := $(shell find web/src web/public -type f ! -name schema.d.ts) web/index.html \
+	web/vite.config.ts web/tsconfig.json docs/openapi.json $(wildcard functions/kernel/texts/*.json)
 
 # In each environment what the lock says, and no more.
 SYNC = $(UV) sync --quiet --frozen --python "$$(cat $(PYTHON_FILE))"
 CODE := functions local tests $(wildcard bench verifier)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-part-1 test-part-2 test-long lint format openapi build sbom lock check-lock clean
+.PHONY: help run install web publish test test-web screenshots test-part-1 test-part-2 test-long lint format openapi build sbom lock check-lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 run: install ## start everything on 127.0.0.1:8080 (PORT=n; MEDKARTA_STATE=dir keeps the data)
+	@$(MAKE) --no-print-directory web || echo "The portal cannot be built here: the API runs without it."
 	@.venv/bin/python -m local.terminology
 	@exec .venv/bin/python -m local --port $(PORT)
 
 install: $(MAIN) $(SAM) $(PLATFORM) $(FUNCTION) ## make the environments that everything runs in
+
+web: $(PORTAL) ## build the portal's pages (web/)
+
+publish: install $(PORTAL) ## put the portal's pages into the cloud (STACK=medkarta-prod)
+	@.venv/bin/python -m local.publish $(STACK)
 
 test: install ## unit, integration and end-to-end tests, on two cores (ARGS=… for some of them)
 ifdef ARGS
@@ -54,6 +67,16 @@ test-part-2: install
 test-long: install ## what takes minutes
 	.venv/bin/python -m pytest -m long $(ARGS)
 	.venv/bin/python -m tests.mutation
+
+# Chromium and what the pages are tested with (web/tests), against a stack of their own.
+test-web: install $(WEB_TOOLS) $(PORTAL) ## the portal's journeys in a browser (ARGS=--project=phone-ru)
+	@.venv/bin/python -m local.terminology
+	cd web && $(NPM) run --silent lint
+	cd web && $(NPM) test -- $(ARGS)
+
+screenshots: install $(WEB_TOOLS) $(PORTAL) ## pictures of every screen into web/screenshots
+	@.venv/bin/python -m local.terminology
+	cd web && $(NPM) run --silent screenshots
 
 lint: $(MAIN) $(SAM) $(PLATFORM) $(CHECKS) check-lock ## ruff, mypy, and what judges the template
 	.venv/bin/ruff check .
@@ -106,8 +129,28 @@ check-lock: $(UV) $(PYTHON_FILE)
 	@$(EXPORT) | diff -u functions/requirements.txt - || \
 	  { echo "functions/requirements.txt is not what uv.lock says: run \`make lock\`."; exit 1; }
 
+# The machine's Node where it is new enough, else one from PyPI.
+$(NODE): local/find-node.sh $(MAIN)
+	@local/find-node.sh $(UV) $(dir $@)
+	@touch $@
+
+# What the build needs, and with WEB_TOOLS what lint and tests need as well.
+$(WEB_PACKAGES): web/package.json web/package-lock.json $(NODE)
+	@cd web && $(NPM) ci --silent --omit=dev
+	@touch $@
+
+$(WEB_TOOLS): web/package.json web/package-lock.json $(NODE)
+	@cd web && $(NPM) ci --silent
+	@touch $@ $(WEB_PACKAGES)
+
+$(PORTAL): $(WEB_PACKAGES) $(WEB_SOURCES)
+	@echo "Building the portal …"
+	@cd web && $(NPM) run --silent build >build.log 2>&1 || { cat build.log; exit 1; }
+	@touch $@
+
 clean: ## remove all that was made here
 	rm -rf .cache .venv .venv-sam .venv-platform .venv-function .venv-checks .aws-sam
+	rm -rf web/node_modules web/dist web/build.log
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find functions local tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -58,7 +58,7 @@ def build_local(log: Path) -> Built:
 
     Raises CannotStart with the last lines of `sam build` when it fails; all of it is in `log`.
     """
-    template = _for_this_python(yaml.load(TEMPLATE.read_text(), Loader=_Loader))
+    template = _for_this_python(yaml.load(TEMPLATE.read_text(), Loader=Loader))
     groups = same_builds(template)
     if not _is_current():
         (LOCAL_BUILD / FINGERPRINT).unlink(missing_ok=True)
@@ -77,7 +77,7 @@ def build_local(log: Path) -> Built:
 def build_cloud(architecture: str, log: Path) -> Path:
     """Build the whole template and return the built one. Raises CannotStart as above."""
     _sam_build(TEMPLATE, CLOUD_BUILD, architecture, log)
-    for group in same_builds(yaml.load(TEMPLATE.read_text(), Loader=_Loader)):
+    for group in same_builds(yaml.load(TEMPLATE.read_text(), Loader=Loader)):
         first, *others = [CLOUD_BUILD / name for name in group]
         trim(first)
         _compile(first)
@@ -126,11 +126,11 @@ def _only(template: Json, names: list[str]) -> Json:
     return {**sections, "Resources": resources}
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """Reads CloudFormation's short forms, `!Ref x` and the like, into their long forms."""
 
 
-def _long_form(loader: _Loader, suffix: str, node: yaml.Node) -> Json:
+def _long_form(loader: Loader, suffix: str, node: yaml.Node) -> Json:
     value: Any
     if isinstance(node, yaml.ScalarNode):
         value = loader.construct_scalar(node)
@@ -143,7 +143,7 @@ def _long_form(loader: _Loader, suffix: str, node: yaml.Node) -> Json:
     return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
 
 
-_Loader.add_multi_constructor("!", _long_form)
+Loader.add_multi_constructor("!", _long_form)
 
 
 def _sam_build(template: Path, target: Path, architecture: str, log: Path) -> None:

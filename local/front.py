@@ -1,6 +1,7 @@
 """What stands before the deployed API on this machine: its domain name, limits and gateway texts.
 
-Everything but /_local/* goes to the deployed stage as it came. What API Gateway would answer itself
+The portal's pages come from web/dist; everything else but /_local/* goes to the deployed stage as
+it came. What API Gateway would answer itself
 and the platform does not is answered from the deployed template's own GatewayResponses.
 """
 
@@ -13,7 +14,6 @@ from collections.abc import AsyncIterator, Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 from starlette.applications import Starlette
@@ -23,9 +23,12 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from local import pages
 from local.deploy import Deployed
 
-OPENAPI = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
+ROOT = Path(__file__).resolve().parent.parent
+OPENAPI = ROOT / "docs" / "openapi.json"
+PORTAL = ROOT / "web" / "dist"
 
 # Quotas of API Gateway (REST) and of Lambda's synchronous invocations.
 GATEWAY_BODY_LIMIT = 10 * 1024 * 1024
@@ -61,6 +64,8 @@ TRY_PAGE = """<!doctype html>
 </html>
 """
 
+FOR_EVER = "public, max-age=31536000, immutable"  # The names of built files change with content.
+
 Json = dict[str, Any]
 
 
@@ -81,7 +86,7 @@ class Front:
         self.gateway_responses = {
             response["responseType"]: response for response in deployed.gateway_responses
         }
-        anything = Route("/{path:path}", self.to_gateway)
+        anything = Route("/{path:path}", self.to_portal_or_gateway)
         anything.methods = None  # Every method: which of them exist is the template's to say.
         self.app = Starlette(
             routes=[
@@ -92,7 +97,6 @@ class Front:
                 Route("/_local/docs", self.try_page),
                 Mount("/_local/assets", StaticFiles(directory=_swagger_ui())),
                 Route("/_local", self.to_try_page),
-                Route("/verify/{code}", self.to_check),
                 anything,
             ],
             lifespan=self.connected,
@@ -145,9 +149,21 @@ class Front:
     async def to_try_page(self, _request: Request) -> Response:
         return RedirectResponse("/_local/docs")
 
-    async def to_check(self, request: Request) -> Response:
-        """What papers print is the portal's address; until there is one the API's page answers."""
-        return RedirectResponse(f"/v1/verify/{quote(request.path_params['code'])}")
+    async def to_portal_or_gateway(self, request: Request) -> Response:
+        """A file of the portal, its page for whoever navigates, or what the gateway answers."""
+        path = request.url.path
+        api = path.startswith(("/v1/", "/.well-known/"))
+        if request.method not in {"GET", "HEAD"} or api or not (PORTAL / "index.html").exists():
+            return await self.to_gateway(request)
+        file = (PORTAL / path.lstrip("/")).resolve()
+        if file.is_file() and file.is_relative_to(PORTAL) and file.name != "index.html":
+            built = "/assets/" in path
+            kept = {"Cache-Control": FOR_EVER if built else "no-cache"}
+            return FileResponse(file, headers={**pages.headers(self.deployed.endpoint), **kept})
+        if path == "/" or "text/html" in request.headers.get("accept", ""):
+            headers = {**pages.headers(self.deployed.endpoint), "Cache-Control": "no-cache"}
+            return FileResponse(PORTAL / "index.html", headers=headers)
+        return await self.to_gateway(request)
 
     async def to_gateway(self, request: Request) -> Response:
         """Forward to the deployed stage, within the gateway's limits."""
@@ -270,7 +286,7 @@ def _is_broken_function(answer: httpx.Response) -> bool:
 
 @cache
 def _texts() -> list[dict[str, str]]:
-    folder = OPENAPI.parent.parent / "functions" / "kernel" / "texts"
+    folder = ROOT / "functions" / "kernel" / "texts"
     return [json.loads((folder / f"{each}.json").read_text("utf-8")) for each in ("ru", "en")]
 
 

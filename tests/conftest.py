@@ -134,6 +134,8 @@ def _create() -> dict[str, str]:
         references[name] = key["Arn"]
     for name in template.resources("AWS::SNS::Topic"):
         references[name] = boto3.client("sns").create_topic(Name=name)["TopicArn"]
+    for name in template.resources("AWS::SecretsManager::Secret"):
+        references[name] = name
     for name in template.resources("AWS::SQS::Queue"):
         references[name] = sqs.create_queue(QueueName=name)["QueueUrl"]
     for name, properties in template.resources("AWS::S3::Bucket").items():

@@ -7,7 +7,9 @@ not in the route.
 
 import base64
 import hashlib
+import hmac
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -444,7 +446,7 @@ class App:
             language=texts.preferred(headers.get("accept-language")),
             now=clock.now(),
             request_id=gateway["requestId"],
-            ip=(gateway.get("identity") or {}).get("sourceIp") or "",
+            ip=_address(headers, gateway),
         )
         try:
             answer = self._answer(event, request)
@@ -627,6 +629,18 @@ def acceptable(accept: str | None, offered: Sequence[str]) -> str:
     if chosen is None:
         raise errors.NotAcceptable
     return chosen
+
+
+def _address(headers: Mapping[str, str], gateway: Mapping[str, Any]) -> str:
+    """The network address of who calls: what the distribution says, if it is the distribution.
+
+    Whoever calls the gateway itself may send the same header, but does not know the secret.
+    """
+    secret = os.environ.get("DISTRIBUTION_SECRET", "")
+    shown = headers.get("x-distribution-secret", "")
+    if secret and hmac.compare_digest(shown.encode(), secret.encode()):
+        return headers.get("x-viewer-address", "")
+    return (gateway.get("identity") or {}).get("sourceIp") or ""
 
 
 def _purpose(request: Request) -> str:

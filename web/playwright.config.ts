@@ -1,0 +1,52 @@
+import { existsSync } from "node:fs";
+import { defineConfig } from "@playwright/test";
+
+// PORTAL=http://127.0.0.1:8080 tests a stack that runs already.
+const own = "http://127.0.0.1:8344";
+const baseURL = process.env.PORTAL ?? own;
+const chromium = "/usr/bin/chromium"; // Debian's; elsewhere Playwright's own is used
+
+const desktop = { width: 1280, height: 900 };
+const phone = { width: 390, height: 844 };
+const launchOptions = existsSync(chromium) ? { executablePath: chromium } : {};
+
+export default defineConfig({
+  testDir: "tests",
+  workers: 1,
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
+  reporter: [["list"]],
+  use: { baseURL, launchOptions, trace: "retain-on-failure" },
+  projects: [
+    { name: "desktop-ru", use: { viewport: desktop, locale: "ru-RU" } },
+    {
+      name: "phone-ru",
+      testMatch: "screens.spec.ts",
+      use: { viewport: phone, locale: "ru-RU", hasTouch: true },
+    },
+    {
+      name: "desktop-en",
+      testMatch: "screens.spec.ts",
+      use: { viewport: desktop, locale: "en-GB" },
+    },
+    {
+      name: "narrow-dark-ru",
+      testMatch: "screens.spec.ts",
+      use: {
+        viewport: { width: 320, height: 640 },
+        locale: "ru-RU",
+        colorScheme: "dark",
+        contextOptions: { contrast: "more", reducedMotion: "reduce" },
+      },
+    },
+    { name: "phone-en", use: { viewport: phone, locale: "en-GB", hasTouch: true } },
+  ],
+  webServer: process.env.PORTAL
+    ? undefined
+    : {
+        command: "cd .. && exec .venv/bin/python -m local --port 8344",
+        url: `${own}/_local/health`,
+        timeout: 600_000,
+        gracefulShutdown: { signal: "SIGTERM", timeout: 30_000 },
+      },
+});

@@ -1,0 +1,39 @@
+import { type ReactNode, useEffect, useRef } from "react";
+import { Link } from "wouter";
+import { t } from "../texts";
+
+let opened = 0; // the first page keeps the focus where the browser puts it
+
+/** One screen: its heading gets the focus, so that a screen reader begins there. */
+export function Page({
+  title,
+  back,
+  narrow,
+  children,
+}: {
+  title: string;
+  back?: { href: string; text: string };
+  narrow?: boolean;
+  children: ReactNode;
+}) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `${title} · ${t("name")}`;
+    const chosen = heading.current?.parentElement?.contains(document.activeElement);
+    if (opened++ > 0 && !chosen) heading.current?.focus();
+    window.scrollTo(0, 0);
+  }, [title]);
+  return (
+    <div className={narrow ? "page page-narrow" : "page"}>
+      {back && (
+        <Link href={back.href} className="back">
+          {back.text}
+        </Link>
+      )}
+      <h1 tabIndex={-1} ref={heading}>
+        {title}
+      </h1>
+      {children}
+    </div>
+  );
+}

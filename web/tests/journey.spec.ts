@@ -1,0 +1,198 @@
+/** From the catalogue to the extract and back to a withdrawn consent, as a patient walks it. */
+
+import { readFileSync } from "node:fs";
+import { account, code, expect, lastMessage, person, signedInApi, signIn, test } from "./stack";
+
+test("from the catalogue to the extract, the journal and the withdrawal", async ({ page, t }) => {
+  const who = await account(page, "consent_given fails");
+  await page.goto("/");
+  await page.locator('a[href="/services/electronic-medical-card"]').click();
+  await page.getByRole("link", { name: t("service.get") }).click();
+  await signIn(page, t, who);
+
+  // The consent is all that is missing, so the way leads there by itself.
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(t("consent.title"));
+  await page.getByRole("button", { name: t("consent.give") }).click();
+
+  await page.locator('a.panel[href^="/cards/"]').first().click();
+  await page.getByRole("heading", { name: t("summary.conditions") }).waitFor();
+  for (const section of ["visits", "results", "prescriptions"] as const) {
+    await page.getByRole("link", { name: t(`card.${section}`), exact: true }).click();
+    await expect(page.locator("article").first()).toBeVisible();
+  }
+
+  // A reload keeps the session: the cookie gives the next token.
+  await page.reload();
+  await expect(page.locator("article").first()).toBeVisible();
+
+  await page.getByRole("link", { name: t("card.extract") }).click();
+  await page.getByLabel(t("extract.kind.summary")).check();
+  await page.getByRole("button", { name: t("extract.submit") }).click();
+  const downloaded = page.waitForEvent("download");
+  await page
+    .getByRole("button", { name: t("extracts.download") })
+    .first()
+    .click({ timeout: 90_000 });
+  const file = await (await downloaded).path();
+  const pdf = readFileSync(file);
+  expect(pdf.subarray(0, 5).toString()).toBe("%PDF-");
+  const printed = await page.locator("code").first().innerText();
+
+  // The check needs no session: the code, the file as it was issued, and the file with one byte more.
+  await page.goto(`/verify/${printed}`);
+  await expect(page.getByText(t("verify.valid"))).toBeVisible();
+  const choose = page.locator('input[type="file"]');
+  await choose.setInputFiles({ name: "extract.pdf", mimeType: "application/pdf", buffer: pdf });
+  await expect(page.getByText(t("verify.valid"))).toHaveCount(2);
+  const forged = Buffer.concat([pdf, Buffer.from("\n")]);
+  await choose.setInputFiles({ name: "forged.pdf", mimeType: "application/pdf", buffer: forged });
+  await expect(page.getByText(t("verify.forged"))).toBeVisible();
+
+  await page.goto("/settings/consents");
+  await page
+    .getByRole("button", { name: t("consents.withdraw") })
+    .first()
+    .click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: t("consents.withdraw") }).click();
+  await expect(dialog).toBeHidden();
+  await expect(page.getByRole("button", { name: t("consents.withdraw") })).toHaveCount(0);
+  await page.goto("/clinics");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(t("consent.title"));
+  await page.goto(`/verify/${printed}`);
+  await expect(page.getByText(t("verify.revoked"))).toBeVisible();
+
+  await page.getByRole("button", { name: t("nav.sign_out") }).click();
+  await expect(page.getByRole("link", { name: t("nav.sign_in") })).toBeVisible();
+  await page.goto("/settings");
+  await expect(page.getByLabel(t("sign_in.login"))).toBeVisible();
+});
+
+test("an emergency shows in the journal and can be contested", async ({ page, t }) => {
+  const note = "open card, small";
+  const { snils, birth_date } = person(note);
+  const asDoctor = await signedInApi(page, await account(page, "clinician of clinic 2"));
+  const reason = `${t("journal.emergency")} ${Date.now()}`;
+  await asDoctor("/v1/clinic/cards/emergency", { snils, birth_date, reason });
+
+  await page.goto("/notifications");
+  await signIn(page, t, await account(page, note));
+  await page
+    .getByRole("link", { name: t("journal.title") })
+    .first()
+    .click();
+  const entry = page.locator("article", { hasText: reason });
+  await expect(entry.locator(".flag")).toHaveText(t("journal.emergency"));
+  await entry.getByRole("button", { name: t("contest.open") }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel(t("contest.text")).fill(reason);
+  await dialog.getByRole("button", { name: t("contest.submit") }).click();
+  await expect(dialog.getByText(t("contest.yours"))).toBeVisible();
+  await expect(dialog.getByText(reason)).toBeVisible();
+});
+
+const STEPS = [
+  "account_verified",
+  "region_connected",
+  "clinic_connected",
+  "attached",
+  "card_activated",
+  "consent_given",
+];
+
+for (const step of STEPS) {
+  test(`a card that is closed by ${step} says what to do and whom to call`, async ({ page, t }) => {
+    await page.goto("/access");
+    await signIn(page, t, await account(page, `${step} fails`));
+    const missing = page.locator(".step-missing").first();
+    await expect(missing.locator(".notice-title")).toHaveText(t("access.remedy"));
+    const steps = page.locator("section").first().locator(".step");
+    expect(
+      await steps.evaluateAll((all) => all.findIndex((one) => one.matches(".step-missing"))),
+    ).toBe(STEPS.indexOf(step));
+    await expect(
+      missing.locator('a[href^="tel:"], a[href="/consent"], a[href="/find-clinic"]').first(),
+    ).toBeVisible();
+  });
+}
+
+test("the whole way to the card by keyboard", async ({ page, t }) => {
+  const who = await account(page, "open card, small");
+  await page.goto("/sign-in");
+  await page.getByLabel(t("sign_in.login")).focus();
+  await page.keyboard.type(who.login);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(who.password);
+  const seen = await lastMessage(page, who.login);
+  await page.keyboard.press("Enter");
+  await expect(page.getByLabel(t("second.sms.label"))).toBeFocused();
+  await page.keyboard.type(await code(page, who.login, seen));
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { name: t("clinics.title") })).toBeFocused();
+  await page.keyboard.press("Tab");
+  await expect(page.locator("a.panel").first()).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { name: /Основные данные|Main facts/ })).toBeFocused();
+});
+
+test("without a network the page says so and keeps what was entered", async ({
+  page,
+  context,
+  t,
+}) => {
+  await page.goto("/sign-in");
+  await page.getByLabel(t("sign_in.login")).fill("+7 900 000-99-97");
+  await page.getByLabel(t("sign_in.password")).fill("not the password at all");
+  await context.setOffline(true);
+  await page.getByRole("button", { name: t("sign_in.submit") }).click();
+  await expect(page.getByRole("alert")).toContainText(t("problem.offline.detail"));
+  await expect(page.getByLabel(t("sign_in.login"))).toHaveValue("+7 900 000-99-97");
+  await context.setOffline(false);
+  await page.getByRole("button", { name: t("sign_in.submit") }).click();
+  await expect(page.getByRole("alert")).not.toContainText(t("problem.offline.detail"));
+});
+
+test("too many text messages: the wait is counted down", async ({ page, t }) => {
+  const who = await account(page, "attached fails");
+  await page.goto("/sign-in");
+  await page.getByLabel(t("sign_in.login")).fill(who.login);
+  await page.getByLabel(t("sign_in.password")).fill(who.password);
+  const asked = page.waitForResponse(/\/send$/);
+  await page.getByRole("button", { name: t("sign_in.submit") }).click();
+  // The same challenge asked for again at once, as by an impatient second window.
+  const again = await page.request.post((await asked).url(), { data: { method: "sms" } });
+  expect(again.status()).toBe(429);
+  await expect(page.getByText(/\d+ (сек|sec)/)).toBeVisible();
+});
+
+test("a session that was ended elsewhere leads to the sign-in and back", async ({
+  browser,
+  page,
+  t,
+}) => {
+  const who = await account(page, "region_connected fails");
+  await page.goto("/settings");
+  await signIn(page, t, who);
+  await page.getByRole("link", { name: t("settings.devices.lead") }).waitFor();
+
+  const elsewhere = await (await browser.newContext()).newPage();
+  const { baseURL } = test.info().project.use;
+  await elsewhere.addInitScript(
+    (chosen) => localStorage.setItem("language", chosen),
+    test.info().project.name.endsWith("-en") ? "en" : "ru",
+  );
+  await elsewhere.goto(`${baseURL}/settings/devices`);
+  await signIn(elsewhere, t, who);
+  await elsewhere.getByRole("button", { name: t("devices.end_others") }).click();
+  await elsewhere
+    .getByRole("dialog")
+    .getByRole("button", { name: t("devices.end_others") })
+    .click();
+  await expect(elsewhere.getByRole("dialog")).toBeHidden();
+  await elsewhere.close();
+
+  await page.getByRole("link", { name: t("settings.devices.lead") }).click();
+  await expect(page.getByText(t("sign_in.ended"), { exact: true })).toBeVisible();
+  await signIn(page, t, who);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(t("settings.devices"));
+});
