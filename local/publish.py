@@ -17,7 +17,7 @@ from local.front import FOR_EVER, PORTAL
 def main() -> None:
     """Upload web/dist to the bucket that the named stack tells."""
     session = botocore.session.get_session()
-    cloudformation = session.create_client("cloudformation")
+    cloudformation: Any = session.create_client("cloudformation")
     stack = cloudformation.describe_stacks(StackName=sys.argv[1])["Stacks"][0]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
     count = upload(session.create_client("s3"), outputs["PortalBucketName"], PORTAL)
