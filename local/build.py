@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from local import botocore_data
 from local.errors import CannotStart
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -168,6 +169,7 @@ def trim(folder: Path) -> None:
     for package in NEVER_IMPORTED:
         for found in (folder / package, *folder.glob(f"{package}-*.dist-info")):
             shutil.rmtree(found, ignore_errors=True)
+    botocore_data.trim(folder)
 
 
 def _compile(folder: Path) -> None:
@@ -185,7 +187,7 @@ def _fingerprint() -> str:
     """What the local build was made from."""
     digest = hashlib.sha256(sys.version.encode())
     sources = [path for path in FUNCTIONS.rglob("*") if "__pycache__" not in path.parts]
-    for path in [TEMPLATE, Path(__file__), *sorted(sources)]:
+    for path in [TEMPLATE, Path(__file__), Path(botocore_data.__file__), *sorted(sources)]:
         if path.is_file():
             digest.update(f"{path.relative_to(ROOT)}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from local.build import CODE, Built
 from local.errors import CannotStart
+from local.unemulated import without
 
 REGION = "eu-central-1"
 CREDENTIALS = ("medkarta", "local")  # Of the platform's root; it listens on loopback only.
@@ -63,7 +64,7 @@ def deploy(built: Built, endpoint: str, *, stack: str, parameters: dict[str, str
     """
     cloudformation = root_client(endpoint, "cloudformation")
     s3 = root_client(endpoint, "s3")
-    template = _with_code_in(s3, built)
+    template = without(_with_code_in(s3, built))
     known = template.get("Parameters", {})
     _create_or_update(
         cloudformation,
@@ -217,7 +218,8 @@ def _wait(status: Callable[[], str | None]) -> str | None:
 
 
 def _failures(cloudformation: Any, name: str) -> str:
-    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
+    events = [event for page in pages for event in page["StackEvents"]]
     return "\n".join(
         f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
         for event in events
