@@ -20,7 +20,7 @@ SYNC = $(UV) sync --quiet --frozen --python "$$(cat $(PYTHON_FILE))"
 CODE := functions local tests $(wildcard bench verifier)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-part-1 test-part-2 test-long lint format openapi build lock check-lock clean
+.PHONY: help run install test test-part-1 test-part-2 test-long lint format openapi build sbom lock check-lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -63,6 +63,13 @@ lint: $(MAIN) $(SAM) $(PLATFORM) $(CHECKS) check-lock ## ruff, mypy, and what ju
 	  --template infra/template.yaml
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --template-file infra/template.yaml
 	.venv/bin/python infra/check.py
+	.venv-checks/bin/bandit --quiet --recursive functions verifier --configfile infra/checks/bandit.yaml
+	.venv-checks/bin/semgrep scan --quiet --error --metrics off --disable-version-check --timeout 0 \
+	  --config infra/checks/semgrep.yaml functions
+	git ls-files -z -- . ':!*.lock' ':!docs/openapi.json' | xargs -0 .venv-checks/bin/detect-secrets-hook $(SECRETS)
+
+# Not by entropy or by words: hashes, ids and test vectors are all over a system like this.
+SECRETS := $(addprefix --disable-plugin ,Base64HighEntropyString HexHighEntropyString KeywordDetector IPPublicDetector)
 
 # WS1004 knows log groups by their names only; tests/infra/rules.py knows them by LoggingConfig.
 # What else is left alone stands in the template, at the resource (cfn-lint), or in
@@ -80,8 +87,14 @@ build: install ## build the functions for the cloud, ready for `sam deploy` (ARC
 	@.venv/bin/python -m local.terminology
 	.venv/bin/python -m local.build $(ARCHITECTURE)
 
+sbom: $(UV) $(PYTHON_FILE) ## write what the functions ship to .aws-sam/sbom.json (CycloneDX, with hashes)
+	@mkdir -p .aws-sam
+	$(UV) export --quiet --frozen --no-dev --format cyclonedx1.5 --preview-features sbom-export \
+	  --python "$$(cat $(PYTHON_FILE))" > .aws-sam/sbom.json
+
 lock: $(UV) $(PYTHON_FILE) ## bring uv.lock and functions/requirements.txt up to date (ARGS=--upgrade)
 	$(UV) lock $(ARGS) --python "$$(cat $(PYTHON_FILE))"
+	$(UV) lock $(ARGS) --python "$$(cat $(PYTHON_FILE))" --project infra/checks
 	$(EXPORT) > functions/requirements.txt
 
 # What the functions ship, without the markers for platforms that Lambda is not.

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from botocore.loaders import Loader
+
 Json = dict[str, Any]
 
 OPERATIONS = {
@@ -31,6 +33,8 @@ OPERATIONS = {
     "sns": {"Publish"},
     "sqs": {"SendMessage"},
 }
+# What botocore itself asks a model for: generate_presigned_post finds a bucket's address so.
+INSIDE = {"s3": {"CreateBucket"}}
 # What every client reads whatever its service.
 SHARED = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
 RULES = "endpoint-rule-set-1.json"
@@ -51,6 +55,7 @@ def trim(package: Path) -> None:
 def write(data: Path, target: Path) -> None:
     """Write what is needed of botocore's `data` into `target`."""
     target.mkdir()
+    loader = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
     for name in SHARED:
         document = _read(data / name)
         if name == "endpoints.json":
@@ -58,14 +63,14 @@ def write(data: Path, target: Path) -> None:
                 services = partition["services"]
                 partition["services"] = {k: v for k, v in services.items() if k in OPERATIONS}
         _write(target / name, document)
-    for service, operations in OPERATIONS.items():
-        version = max(folder.name for folder in (data / service).iterdir() if _has_model(folder))
+    for service, called in OPERATIONS.items():
+        operations = called | INSIDE.get(service, set())
+        # The loader also adds what botocore keeps beside a model ("sdk-extras").
+        version = loader.determine_latest_version(service, "service-2")
+        whole = loader.load_service_model(service, "service-2", version)
         folder = target / service / version
         folder.mkdir(parents=True)
-        _write(
-            folder / "service-2.json",
-            model(_read(data / service / version / "service-2.json"), operations),
-        )
+        _write(folder / "service-2.json", model(whole, operations))
         _write(folder / RULES, _read(data / service / version / RULES))
 
 
@@ -109,10 +114,6 @@ def _undocumented(value: Any) -> Any:
         case list():
             return [_undocumented(each) for each in value]
     return value
-
-
-def _has_model(folder: Path) -> bool:
-    return any(folder.glob("service-2.json*"))
 
 
 def _read(path: Path) -> Any:

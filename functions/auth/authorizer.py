@@ -10,10 +10,11 @@ from typing import Any
 
 from auth import tokens
 from auth.settings import TokenSettings
-from kernel import clock, log, settings
+from kernel import aws, clock, log, settings
 from kernel.errors import MedkartaError
 
 _settings = settings.load(TokenSettings)
+aws.prime()
 _keys = tokens.KeySet(_settings.token_key_id, _settings.second_token_key_id)
 _HANDED_ON = ("sub", "sid", "exp", "patient_id", "clinics", "level", "roles", "amr")
 

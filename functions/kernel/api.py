@@ -19,8 +19,8 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from kernel import aws, clock, errors, log, texts
 from kernel import body as body_guard
-from kernel import clock, errors, log, texts
 from kernel.access import CODES, Action, Step
 from kernel.errors import FieldProblem, MedkartaError
 from kernel.gate import Attempt, Gate, OpenCard
@@ -350,6 +350,7 @@ class App:
         self.routes: dict[tuple[str, str], Route] = {}
         self._gate = gate
         self._idempotency = idempotency
+        aws.prime()
 
     def route(
         self,

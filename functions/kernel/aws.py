@@ -4,6 +4,7 @@ botocore is used without boto3: the client classes are the same, the import is s
 """
 
 import json
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,14 @@ _CONFIG = Config(
     max_pool_connections=16,
     user_agent="medkarta",  # else it is put together anew for every call
 )
+# Which services a function has to do with is said by the names of its settings.
+_NAMED = {
+    "_TABLE": "dynamodb",
+    "_KEY_ID": "kms",
+    "_BUCKET": "s3",
+    "_QUEUE_URL": "sqs",
+    "_ARN": "sns",
+}
 
 
 @cache
@@ -56,6 +65,18 @@ def _as_json(response_dict: Any, customized_response_dict: Any, **_: Any) -> Non
     if response_dict["status_code"] < 300 and response_dict["body"]:
         customized_response_dict.update(json.loads(response_dict["body"]))
         response_dict["body"] = b""
+
+
+def prime() -> None:
+    """Make this function's clients now if Lambda is about to take a snapshot (SnapStart).
+
+    They hold no connection yet, and credentials that botocore renews. Elsewhere nothing happens:
+    a cold start makes the clients that its first request needs.
+    """
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        for ending, service in _NAMED.items():
+            if any(name.endswith(ending) for name in os.environ):
+                _client(service)
 
 
 def dynamodb() -> "DynamoDBClient":

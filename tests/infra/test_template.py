@@ -13,10 +13,17 @@ from tests import template
 
 FUNCTIONS = template.resources("AWS::Serverless::Function")
 GLOBALS = set(template.load()["Globals"]["Function"]["Environment"]["Variables"])
-# Imports a handler as Lambda does, and tells which settings it read.
+# Imports a handler as Lambda does, and tells which settings it read. What is drawn or asked for
+# then would be the same in every process that a snapshot is restored to, so nothing may be.
 _IMPORT = """
-import importlib, json, sys
-from kernel import settings
+import importlib, json, os, secrets, socket, sys, uuid
+from kernel import clock, settings
+def forbid(owner, name):
+    def forbidden(*args, **kwargs):
+        raise AssertionError(f"{name} is called at import: a snapshot would repeat it")
+    setattr(owner, name, forbidden)
+forbid(os, "urandom"), forbid(uuid, "uuid4"), forbid(clock, "now"), forbid(socket.socket, "connect")
+forbid(secrets, "token_bytes"), forbid(secrets, "token_urlsafe"), forbid(secrets, "randbits")
 read, load = set(), settings.load
 def recording(model):
     read.update(name.upper() for name in model.__dataclass_fields__)

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import botocore
 import pytest
 from botocore import parsers, serialize
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
@@ -181,4 +183,19 @@ def test_requests_and_answers_are_the_same_with_both(
                 both.append((_plain(request), _plain(parsed)))
             assert both[0] == both[1], operation
             seen[f"{service}:{operation}"] = seen.get(f"{service}:{operation}", 0) + 1
-    assert set(seen) == {f"{s}:{name}" for s, names in botocore_data.OPERATIONS.items() for name in names}
+    assert set(seen) == {
+        f"{s}:{name}" for s, names in botocore_data.OPERATIONS.items() for name in names
+    }
+
+
+def test_links_and_forms_are_signed_alike(data: Path) -> None:
+    """A form asks the model for an operation that nobody calls."""
+    config = Config(signature_version="s3v4", s3={"addressing_style": "path"})  # kernel.aws's
+    signed = []
+    for session in (get_session(), _session(data)):
+        session.set_credentials("testing", "testing")
+        s3: Any = session.create_client("s3", "eu-central-1", config=config)
+        link = s3.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "k"})
+        form = s3.generate_presigned_post("bucket", "k")
+        signed.append((urlsplit(link)[:3], form["url"], sorted(form["fields"])))
+    assert signed[0] == signed[1]
