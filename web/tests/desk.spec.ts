@@ -67,7 +67,9 @@ async function registered(page: Page): Promise<string> {
   });
   const { challenge_id } = await started.json();
   const given = { method: "sms", code: await code(page, phone) };
-  const made = await page.request.post(`/v1/auth/challenges/${challenge_id}/verify`, { data: given });
+  const made = await page.request.post(`/v1/auth/challenges/${challenge_id}/verify`, {
+    data: given,
+  });
   expect(made.ok(), await made.text()).toBe(true);
   return phone;
 }

@@ -370,7 +370,7 @@ function Merge({ person }: { person: Found }) {
               }}
               second={
                 <Button className="button button-second" onPress={() => setOther(undefined)}>
-                  {t("nav.back")}
+                  {d("back")}
                 </Button>
               }
             >

@@ -116,9 +116,7 @@ export default function Send() {
           {sent.error instanceof Problem && Object.keys(sent.error.fields).length > 0 && (
             <ul>
               {Object.entries(sent.error.fields).map(([field, message]) => (
-                <li key={field}>
-                  {field === "body" ? message : `${field}: ${message}`}
-                </li>
+                <li key={field}>{field === "body" ? message : `${field}: ${message}`}</li>
               ))}
             </ul>
           )}
