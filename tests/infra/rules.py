@@ -63,6 +63,7 @@ ACCESS_LOG = {
     "status",
     "waf.status",
 }
+ALWAYS_CACHED = {404, 414, 500, 501, 502, 503, 504}
 # An email's address changes no function; the API's own values are no function's either.
 NO_FUNCTIONS_BUSINESS = {"AlarmEmail"}
 RESOURCE_POLICY = 20_480  # bytes, of one function's alias
@@ -321,9 +322,56 @@ def the_firewall_stands_in_front_and_forgets(template: Json) -> Iterator[str]:
         if each["VisibilityConfig"]["SampledRequestsEnabled"]:
             yield f"{each.get('Name', 'Firewall')} keeps whole requests"
     redacted = json.dumps(resources["FirewallLogging"]["Properties"].get("RedactedFields"))
-    for part in ("UriPath", "QueryString", "authorization", "cookie"):
+    for part in ("UriPath", "QueryString", "authorization", "cookie", "x-distribution-secret"):
         if part not in redacted:
             yield f"FirewallLogging tells {part}"
+
+
+def everybody_is_rated_by_their_own_address(template: Json) -> Iterator[str]:
+    """Behind the distribution's addresses is everybody; its word is taken with the secret alone."""
+    limits: dict[str, dict[bool, Json]] = defaultdict(dict)
+    for rule in template["Resources"]["Firewall"]["Properties"]["Rules"]:
+        rate = rule["Statement"].get("RateBasedStatement")
+        if rate is None:
+            continue
+        scope = rate.get("ScopeDownStatement", {})
+        parts = scope.get("AndStatement", {}).get("Statements", [scope])
+        told = rate["AggregateKeyType"] == "FORWARDED_IP"
+        proven = [p if told else p.get("NotStatement", {}).get("Statement", {}) for p in parts]
+        if not any(_shows_the_secret(part) for part in proven):
+            yield f"{rule['Name']} counts addresses that are not the callers'"
+        header = rate.get("ForwardedIPConfig", {}).get("HeaderName")
+        if told and header != "x-viewer-address":
+            yield f"{rule['Name']} counts by {header}"
+        limits[rule["Name"].removesuffix("OfViewers")][told] = rate["Limit"]
+    for name, each in limits.items():
+        if each.keys() != {True, False} or each[True] != each[False]:
+            yield f"{name} is not the same for the gateway and the distribution"
+
+
+def _shows_the_secret(statement: Json) -> bool:
+    match = statement.get("ByteMatchStatement", {})
+    header = match.get("FieldToMatch", {}).get("SingleHeader", {}).get("Name")
+    return (
+        header == "x-distribution-secret"
+        and match["PositionalConstraint"] == "EXACTLY"
+        and "${DistributionSecret}" in json.dumps(match["SearchString"])
+    )
+
+
+def the_distribution_keeps_no_errors(template: Json) -> Iterator[str]:
+    """It would for ten seconds, for everybody, even where it caches nothing else.
+
+    The codes are those that it keeps whatever `Cache-Control` says (its guide, "HTTP 4xx and 5xx
+    status codes that CloudFront always caches").
+    """
+    config = template["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
+    given = {
+        each["ErrorCode"]
+        for each in config.get("CustomErrorResponses", [])
+        if each.get("ErrorCachingMinTTL") == 0
+    }
+    yield from (f"answers {code} stay" for code in sorted(ALWAYS_CACHED - given))
 
 
 def permissions_fit_into_their_policies(template: Json) -> Iterator[str]:
@@ -367,6 +415,8 @@ RULES: tuple[Rule, ...] = (
     throttles_are_of_routes_that_are_there,
     the_gateway_logs_nothing_personal,
     the_firewall_stands_in_front_and_forgets,
+    everybody_is_rated_by_their_own_address,
+    the_distribution_keeps_no_errors,
     permissions_fit_into_their_policies,
     the_stack_fits_into_cloudformations_limits,
 )

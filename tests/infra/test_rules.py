@@ -62,6 +62,7 @@ def _many_resources(template: Json) -> None:
 
 
 P = "Properties"
+RATE = ("Statement", "RateBasedStatement")
 PLANTED: dict[rules.Rule, list[Callable[[Json], None]]] = {
     rules.what_holds_data_outlives_the_stack: [
         _put("AccountsTable", "DeletionPolicy"),
@@ -132,6 +133,19 @@ PLANTED: dict[rules.Rule, list[Callable[[Json], None]]] = {
         _put("FirewallInFront"),
         _put("Firewall", P, "Rules", 0, "VisibilityConfig", "SampledRequestsEnabled", value=True),
         _put("FirewallLogging", P, "RedactedFields"),
+    ],
+    rules.everybody_is_rated_by_their_own_address: [
+        _put("Firewall", P, "Rules", 2, *RATE, "ScopeDownStatement"),
+        _put("Firewall", P, "Rules", 3, *RATE, "ScopeDownStatement"),
+        _put("Firewall", P, "Rules", 3, *RATE, "AggregateKeyType", value="IP"),
+        _put(
+            "Firewall", P, "Rules", 3, *RATE, "ForwardedIPConfig", "HeaderName", value="x-real-ip"
+        ),
+        _put("Firewall", P, "Rules", 1, *RATE, "Limit", value=10),
+        _put("Firewall", P, "Rules", 1),
+    ],
+    rules.the_distribution_keeps_no_errors: [
+        _put("Distribution", P, "DistributionConfig", "CustomErrorResponses"),
     ],
     rules.permissions_fit_into_their_policies: [_many_routes],
     rules.the_stack_fits_into_cloudformations_limits: [_many_resources],
