@@ -114,7 +114,7 @@ test("a registrar enters a person and brings them to their card", async ({ page,
   await page.getByRole("button", { name: d("verify.send") }).click();
   await page.locator("input[name=code]").fill("000000");
   await page.locator("input[name=document_checked]").check();
-  await page.getByRole("button", { name: d("verify.confirm") }).click();
+  await page.getByRole("button", { name: d("verify.confirm"), exact: true }).click();
   await page.getByText(d("verify.challenge_expired.title")).waitFor();
   await look(page, "desk-07-verify");
   const phone = await registered(page);
@@ -123,20 +123,20 @@ test("a registrar enters a person and brings them to their card", async ({ page,
   await page.getByLabel(t("person.phone")).fill(phone);
   await page.getByRole("button", { name: d("verify.send") }).click();
   await page.locator("input[name=code]").fill(await code(page, phone, seen));
-  await page.getByRole("button", { name: d("verify.confirm") }).click();
+  await page.getByRole("button", { name: d("verify.confirm"), exact: true }).click();
   await page.getByText(t("field.missing")).waitFor();
   await page.locator("input[name=document_checked]").check();
-  await page.getByRole("button", { name: d("verify.confirm") }).click();
+  await page.getByRole("button", { name: d("verify.confirm"), exact: true }).click();
   await page.getByText(d("step.account.bound")).waitFor();
 
   await page.getByText(d("person.more")).click();
   await look(page, "desk-08-person-whole");
-  await page.getByRole("button", { name: d("death.note") }).click();
+  await page.getByRole("button", { name: d("death.note"), exact: true }).click();
   await page.getByLabel(d("death.date")).fill("20.11.2026");
   await look(page, "desk-09-death");
   await page
     .getByRole("dialog")
-    .getByRole("button", { name: d("death.note") })
+    .getByRole("button", { name: d("death.note"), exact: true })
     .click();
   await page.getByText(d("person.died.hint")).waitFor();
   await look(page, "desk-10-died");

@@ -17,11 +17,17 @@ export default function Clinics() {
   const [region, setRegion] = useState("");
   const [text, setText] = useState("");
   const q = useDeferredValue(text.trim());
-  const regions = api.useQuery("get", "/v1/regions", { params: { query: { limit: 100 } } });
+  const regions = api.useQuery("get", "/v1/regions", {
+    params: { query: { limit: 100 } },
+    cache: "reload",
+  });
   const clinics = api.useInfiniteQuery(
     "get",
     "/v1/clinics",
-    { params: { query: { limit: 50, region: region || undefined, q: q || undefined } } },
+    {
+      params: { query: { limit: 50, region: region || undefined, q: q || undefined } },
+      cache: "reload", // what was just saved has to show
+    },
     byCursor,
   );
   const known = regions.data?.items ?? [];

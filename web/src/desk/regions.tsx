@@ -15,7 +15,8 @@ export default function Regions() {
   const regions = api.useInfiniteQuery(
     "get",
     "/v1/regions",
-    { params: { query: { limit: 100 } } },
+    // Not from the browser's cache: what was just saved has to show.
+    { params: { query: { limit: 100 } }, cache: "reload" },
     byCursor,
   );
   return (
