@@ -13,6 +13,7 @@ Prints one line a Bundle and the table of what became of each type; the first di
 """
 
 import argparse
+import contextlib
 import gzip
 import json
 import secrets
@@ -91,8 +92,8 @@ class Client:
 class Clinic:
     """Clinic 1 of the demo: its desk and its doctor."""
 
-    def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
+    def __init__(self, base_url: str, opened: contextlib.ExitStack) -> None:
+        self._base_url, self._opened = base_url, opened
         accounts = self._get("/_local/demo")["accounts"]
         self.desk = self._worker(accounts, "registrar of clinic 1")
         self.doctor = self._worker(accounts, "clinician of clinic 1")
@@ -105,7 +106,9 @@ class Clinic:
 
     def _session(self, person: Json) -> Client:
         headers = {"User-Agent": "Medkarta sets"}
-        http = httpx.Client(base_url=self._base_url, timeout=120, trust_env=False, headers=headers)
+        http = self._opened.enter_context(
+            httpx.Client(base_url=self._base_url, timeout=120, trust_env=False, headers=headers)
+        )
         return Client(
             Session(http, lambda to: list(self._get("/_local/outbox", to=to)), person), http
         )
@@ -156,13 +159,15 @@ class Clinic:
 
 def run(base_url: str, paths: Iterable[Path] = PATHS) -> Report:
     """Send, account for, send again and read back. Raises AssertionError at a difference."""
-    clinic, report = Clinic(base_url), Report()
-    for path in paths:
-        began = time.monotonic()
-        body = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        one_bundle(clinic, path.name.partition(".")[0], body, report)
-        report.bundles += 1
-        print(f"{path.name[:60]:<60} {time.monotonic() - began:5.1f} s", flush=True)
+    report = Report()
+    with contextlib.ExitStack() as opened:
+        clinic = Clinic(base_url, opened)
+        for path in paths:
+            began = time.monotonic()
+            body = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+            one_bundle(clinic, path.name.partition(".")[0], body, report)
+            report.bundles += 1
+            print(f"{path.name[:60]:<60} {time.monotonic() - began:5.1f} s", flush=True)
     return report
 
 

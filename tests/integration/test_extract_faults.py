@@ -5,6 +5,7 @@ is the one told, one entry in the journal; or, taken back, no object at all.
 """
 
 import hashlib
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ class World:
             staff.sign_in()  # a token lives ten minutes, the module longer
         card = records_world.OpenCard(clinic)
         card.send(records_world.visit("2026-10-05"))
-        self._clinic_id = clinic.clinic_id
+        self._clinic_id, self._patient_id = clinic.clinic_id, card.person.patient_id
         self._account = card.person.account
         self._signed_in = time.monotonic()
         self.card_id = card.card_id
@@ -69,6 +70,7 @@ class World:
         return {**ordered.json, "message": message}
 
     def messages(self) -> list[str]:
+        """The queue's messages of this patient's extracts; those of other tests are dropped."""
         sqs = boto3.client("sqs")
         url = sqs.get_queue_url(QueueName="ExtractsQueue")["QueueUrl"]
         bodies = []
@@ -76,7 +78,7 @@ class World:
             for message in found:
                 bodies.append(message["Body"])
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return bodies
+        return [body for body in bodies if json.loads(body)["patient_id"] == self._patient_id]
 
     def deliver(self, extract: dict[str, Any], attempt: int = 1) -> bool:
         """Hand the message to a worker that has just been started; whether it succeeded."""
