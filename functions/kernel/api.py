@@ -9,7 +9,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from kernel import aws, clock, errors, log, texts
+from kernel import aws, clock, errors, log, settings, texts
 from kernel import body as body_guard
 from kernel.access import CODES, Action, Step
 from kernel.errors import FieldProblem, MedkartaError
@@ -342,6 +341,13 @@ def field_problems(error: ValidationError, whole: str = "body") -> list[FieldPro
 # --- the app -----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Distribution:
+    """What only the distribution and the functions of routes know."""
+
+    distribution_secret: str
+
+
 class App:
     """The routes of one function. `gate` is needed by all routes but public ones."""
 
@@ -352,6 +358,7 @@ class App:
         self.routes: dict[tuple[str, str], Route] = {}
         self._gate = gate
         self._idempotency = idempotency
+        self._distribution = settings.load(_Distribution)
         aws.prime()
 
     def route(
@@ -446,7 +453,7 @@ class App:
             language=texts.preferred(headers.get("accept-language")),
             now=clock.now(),
             request_id=gateway["requestId"],
-            ip=_address(headers, gateway),
+            ip=_address(headers, gateway, self._distribution.distribution_secret),
         )
         try:
             answer = self._answer(event, request)
@@ -631,14 +638,13 @@ def acceptable(accept: str | None, offered: Sequence[str]) -> str:
     return chosen
 
 
-def _address(headers: Mapping[str, str], gateway: Mapping[str, Any]) -> str:
+def _address(headers: Mapping[str, str], gateway: Mapping[str, Any], secret: str) -> str:
     """The network address of who calls: what the distribution says, if it is the distribution.
 
     Whoever calls the gateway itself may send the same header, but does not know the secret.
     """
-    secret = os.environ.get("DISTRIBUTION_SECRET", "")
     shown = headers.get("x-distribution-secret", "")
-    if secret and hmac.compare_digest(shown.encode(), secret.encode()):
+    if hmac.compare_digest(shown.encode(), secret.encode()):
         return headers.get("x-viewer-address", "")
     return (gateway.get("identity") or {}).get("sourceIp") or ""
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from kernel.api import _address
+from kernel.api import App, _address
+from kernel.settings import SettingMissing
 from local import pages, publish
 from tests import template
 
@@ -69,17 +70,14 @@ def test_the_distribution_keeps_nothing_of_the_api_and_asks_it_over_tls_only() -
         (None, "198.51.100.7"),
     ],
 )
-def test_only_the_distribution_is_believed_who_calls(
-    monkeypatch: pytest.MonkeyPatch, shown: str | None, address: str
-) -> None:
-    monkeypatch.setenv("DISTRIBUTION_SECRET", SECRET)
+def test_only_the_distribution_is_believed_who_calls(shown: str | None, address: str) -> None:
     headers = {"x-viewer-address": "203.0.113.9"}
     if shown is not None:
         headers["x-distribution-secret"] = shown
-    assert _address(headers, GATEWAY) == address
+    assert _address(headers, GATEWAY, SECRET) == address
 
 
-def test_without_a_secret_nobody_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_secret_no_route_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISTRIBUTION_SECRET", raising=False)
-    headers = {"x-viewer-address": "203.0.113.9", "x-distribution-secret": ""}
-    assert _address(headers, GATEWAY) == "198.51.100.7"
+    with pytest.raises(SettingMissing, match="DISTRIBUTION_SECRET"):
+        App("x")

@@ -23,6 +23,11 @@ def nothing(request: Request) -> Answer:
     return Answer(None)
 
 
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISTRIBUTION_SECRET", "s" * 48)
+
+
 @pytest.fixture
 def gate() -> Gate:
     return Gate(Tables(accounts="a", registry="r", consents="c", journal="j"))
