@@ -222,8 +222,7 @@ class Federation:
     def _sign_up(self, link: dict[str, str], person: Vouched, caller: Caller) -> Verified:
         account_id = AccountId(ids.time_ordered(caller.now))
         place = self._keys.lookup(owner(account_id))
-        _, key_item = self._keys.new(owner(account_id))
-        self._keys.unwrap(owner(account_id), key_item)  # so that the profile can be sealed
+        key, key_item = self._keys.new(owner(account_id))
         phone = person.phone
         if phone is not None and self._profiles.find(phone) is not None:
             phone = None  # another account's login; it stays theirs
@@ -254,7 +253,7 @@ class Federation:
         dynamo.transact(
             self._repository.link_action(link, account_id),
             {"Put": dynamo.put_request(place.table, key_item, "attribute_not_exists(pk)")},
-            self._profiles.create_action(profile),
+            self._profiles.create_action(profile, key),
             self._repository.create_password(account_id, password, caller.now),
             self._repository.create_state(account_id, state["level"], state.get("patient_id")),
             *(self._profiles.login_action(login, account_id) for login in profile.logins if login),

@@ -294,9 +294,9 @@ class SigningIn:
         account_id = AccountId(facts["new_account_id"])
         place = self._keys.lookup(owner(account_id))
         key_item = {"pk": place.pk, "sk": place.sk, "wrapped": facts["wrapped"]}
-        self._keys.unwrap(owner(account_id), key_item)
+        key = self._keys.unwrap(owner(account_id), key_item)
         profile_item = {"pk": owner(account_id), "sk": "PROFILE", "version": 1}
-        profile = self._profiles.opened({**profile_item, "sealed": facts["sealed"]})
+        profile = self._profiles.opened({**profile_item, "sealed": facts["sealed"]}, key)
         state: Item = {"level": facts["level"], "appointments": []}
         opened = self._sessions.open(
             account_id,
@@ -311,7 +311,7 @@ class SigningIn:
                 self._repository.use_challenge(challenge, ids.secret(), caller.now),
                 used,
                 {"Put": dynamo.put_request(place.table, key_item, "attribute_not_exists(pk)")},
-                self._profiles.create_action(profile),
+                self._profiles.create_action(profile, key),
                 self._repository.create_password(account_id, facts["password_hash"], caller.now),
                 self._repository.create_state(account_id, facts["level"]),
                 self._profiles.login_action(profile.phone, account_id),

@@ -102,9 +102,9 @@ class Profiles:
             "sealed": key.seal(payload, _place(profile.account_id)),
         }
 
-    def create_action(self, profile: Profile) -> dict[str, Any]:
-        """Put a new account's profile."""
-        item = self.item(profile)
+    def create_action(self, profile: Profile, key: DataKey | None = None) -> dict[str, Any]:
+        """Put a new account's profile; `key` as for `item`."""
+        item = self.item(profile, key)
         return {"Put": dynamo.put_request(self._table, item, "attribute_not_exists(pk)")}
 
     def replace_action(self, profile: Profile) -> dict[str, Any]:
