@@ -17,9 +17,15 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.retries.standard import ExponentialBackoff
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
-How = Literal["killed before", "killed after", "throttle", "error", "timeout", "lost"]
+How = Literal[
+    "killed before", "killed after", "throttle", "error", "timeout", "lost", "refused", "disabled"
+]
 FAULTS: tuple[How, ...] = ("throttle", "error", "timeout", "lost")
 KILLS: tuple[How, ...] = ("killed before", "killed after")
+
+
+# How each service says that the key behind its data cannot be used; KMS itself says the default.
+_DISABLED = {"https://dynamodb": "AccessDeniedException", "https://sqs": "KmsDisabled"}
 
 
 class Killed(BaseException):
@@ -52,7 +58,7 @@ def fault(at: int, how: How, *, tries: int = 1) -> Iterator[Calls]:
             raise Killed(how)
         if how in ("timeout", "lost"):
             raise ReadTimeoutError(endpoint_url=request.url)
-        return _refusal(request, how)
+        return refusal(request, how)
 
     with _wrapped(act, tries) as calls:
         yield calls
@@ -105,7 +111,7 @@ def _wrapped(act: Callable[..., Any], tries: int) -> Iterator[Calls]:
             inside = False
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aws, "_client", _clients(tries))
+        patch.setattr(aws, "_client", clients(tries))
         patch.setattr(BotocoreStubber, "__call__", wrapper)
         # botocore repeats a call at once instead of after up to a second.
         patch.setattr(ExponentialBackoff, "delay_amount", lambda self, context: 0)
@@ -113,7 +119,7 @@ def _wrapped(act: Callable[..., Any], tries: int) -> Iterator[Calls]:
 
 
 @cache
-def _clients(tries: int) -> Any:
+def clients(tries: int) -> Any:
     """Makes clients that try so often, each once: to make them anew takes longer than a test."""
     from kernel import aws
 
@@ -129,13 +135,18 @@ def _clients(tries: int) -> Any:
     return client
 
 
-def _refusal(request: AWSPreparedRequest, how: How) -> AWSResponse:
+def refusal(request: AWSPreparedRequest, how: How) -> AWSResponse:
+    """What AWS says in place of an answer: a throttle, an error of its own, a disabled key."""
     throttled = how == "throttle"
     if ".s3." in request.url or "s3." in request.url.partition("//")[2]:
         status, code = (503, "SlowDown") if throttled else (500, "InternalError")
+        if how == "disabled":
+            status, code = 400, "KMS.DisabledException"
         body = f"<Error><Code>{code}</Code><Message>no</Message></Error>"
     else:
         status, code = (400, "ThrottlingException") if throttled else (500, "InternalServerError")
+        if how == "disabled":
+            status, code = 400, _DISABLED.get(request.url.split(".")[0], "DisabledException")
         body = f'{{"__type": "{code}", "message": "no"}}'
     headers = HTTPHeaders.from_dict({"x-amzn-requestid": "0", "x-amzn-errortype": code})
     return AWSResponse(request.url, status, headers, MockRawResponse(body))
