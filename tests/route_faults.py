@@ -233,9 +233,19 @@ def _shape(text: str) -> str:
 def _difference(before: Any, after: Any) -> str:
     was = before or {}
     names = sorted(
-        n for n in {*was, *after} - {"pk", "sk"} - _OF_TRIES if was.get(n) != after.get(n)
+        n
+        for n in {*was, *after} - {"pk", "sk"} - _OF_TRIES
+        if was.get(n) != after.get(n) and not (_moment(was.get(n)) and _moment(after.get(n)))
     )
     return ", ".join(f"{n}={_value(was.get(n), after.get(n))}" for n in names)
+
+
+def _moment(value: Any) -> bool:
+    """Whether it is a time: a second earlier or later it may be the same or not."""
+    match value:
+        case {"N": number}:
+            return int(number) > 10**7
+    return False
 
 
 def _value(before: Any, after: Any) -> str:
@@ -246,7 +256,7 @@ def _value(before: Any, after: Any) -> str:
         case {"N": number}:
             was = int(before["N"]) if before and "N" in before else 0
             number = int(number)
-            if max(was, number) > 10**8:
+            if max(was, number) > 10**7:
                 return "moment"
             return f"{number - was:+}"
         case {"S": text}:
