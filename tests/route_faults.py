@@ -70,8 +70,11 @@ class Run:
     # Whether the call that failed had been carried out and had changed something.
     lost: bool = False
 
+    requests: int = 0
+
     def begin(self, at: int | None = None) -> None:
         self.at, self.calls, self.lost = at, [], False
+        self.requests += 1
 
     @property
     def reached(self) -> bool:
@@ -125,12 +128,20 @@ def recorded(how: How = "throttle") -> Iterator[Run]:
         finally:
             inside = False
 
+    remembered, since = Keyring._cached, dict[int, int]()
+
+    def cached(self: Keyring, owner: str) -> Any:
+        """Nothing from a request before, so that each shows all of its calls."""
+        if since.get(id(self)) != run.requests:
+            since[id(self)] = run.requests
+            self._cache.clear()
+        return remembered(self, owner)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aws, "_client", extract_faults.clients(2 if how == "repeated" else 1))
         patch.setattr(BotocoreStubber, "__call__", wrapper)
         patch.setattr(ThreadPoolExecutor, "submit", _at_once)
-        # Nothing is remembered from a request before: each shows all of its calls.
-        patch.setattr(Keyring, "_cached", lambda *_: None)
+        patch.setattr(Keyring, "_cached", cached)
         # botocore gives up repeating where much fails, and waits before it repeats.
         patch.setattr(RetryQuota, "acquire", lambda *_: True)
         patch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)

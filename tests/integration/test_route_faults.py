@@ -46,6 +46,24 @@ OPTIONAL = {
     "POST /v1/auth/passkeys": NOTICE,
     "DELETE /v1/auth/passkeys/{passkey_id}": NOTICE,
 }
+# What the ordinary run tries: where something is told or done once, and one of each other kind.
+OFTEN = {
+    "GET /v1/access",
+    "GET /v1/auth/account",
+    "POST /v1/auth/login",
+    "POST /v1/auth/challenges/{challenge_id}/send",
+    "POST /v1/auth/challenges/{challenge_id}/verify",
+    "POST /v1/auth/oidc/{provider}/callback",
+    "POST /v1/auth/password",
+    "POST /v1/auth/password/reset",
+    "POST /v1/auth/password/reset/confirm",
+    "POST /v1/auth/phone/confirm",
+    "POST /v1/auth/passkeys",
+    "DELETE /v1/auth/passkeys/{passkey_id}",
+    "POST /v1/consents",
+    "GET /v1/cards/{card_id}/visits",
+    "POST /v1/clinic/staff",
+}
 CLOSED = [route for route in ROUTES if EXPECTATIONS[bare(route)].rule is not everybody]
 # Each takes something that can be taken once, under a condition of its own: an idempotency key, the
 # sending of a code, a passkey's challenge.
@@ -180,13 +198,21 @@ def _ended(world: World) -> str:
     return str(person.api.token)
 
 
-@pytest.mark.parametrize("route", ROUTES)
+def mostly_long(routes: list[str]) -> pytest.MarkDecorator:
+    """Those of `OFTEN` in the ordinary run, the others in the long one."""
+    marks = {True: (), False: (pytest.mark.long,)}
+    return pytest.mark.parametrize(
+        "route", [pytest.param(route, marks=marks[route in OFTEN]) for route in routes]
+    )
+
+
+@mostly_long(ROUTES)
 def test_each_call_of_a_route_is_throttled(world: World, route: str) -> None:
     found = not_carried_out(world, route, "throttle")
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("route", CLOSED)
+@mostly_long(CLOSED)
 def test_no_door_opens(world: World, route: str) -> None:
     found = doors(world, route, "throttle")
     assert not found, "\n".join(found)
