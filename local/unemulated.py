@@ -3,8 +3,9 @@
 The template itself knows nothing of this. What is left out is asserted on the template as SAM
 expands it (tests/infra/rules.py), and is unproven by anything that runs on one machine.
 
-The distribution and the portal's bucket are taken, but nobody is served through them: local/front.py
-stands in their place, with the template's headers (local/pages.py) and without the secret.
+The distribution and the portal's bucket are taken, but nobody is served through them:
+local/front.py stands in their place, with the template's headers (local/pages.py) and without the
+secret.
 """
 
 import copy

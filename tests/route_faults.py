@@ -70,8 +70,11 @@ class Run:
     # Whether the call that failed had been carried out and had changed something.
     lost: bool = False
 
+    requests: int = 0
+
     def begin(self, at: int | None = None) -> None:
         self.at, self.calls, self.lost = at, [], False
+        self.requests += 1
 
     @property
     def reached(self) -> bool:
@@ -125,12 +128,20 @@ def recorded(how: How = "throttle") -> Iterator[Run]:
         finally:
             inside = False
 
+    remembered, since = Keyring._cached, dict[int, int]()
+
+    def cached(self: Keyring, owner: str) -> Any:
+        """Nothing from a request before, so that each shows all of its calls."""
+        if since.get(id(self)) != run.requests:
+            since[id(self)] = run.requests
+            self._cache.clear()
+        return remembered(self, owner)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aws, "_client", extract_faults.clients(2 if how == "repeated" else 1))
         patch.setattr(BotocoreStubber, "__call__", wrapper)
         patch.setattr(ThreadPoolExecutor, "submit", _at_once)
-        # Nothing is remembered from a request before: each shows all of its calls.
-        patch.setattr(Keyring, "_cached", lambda *_: None)
+        patch.setattr(Keyring, "_cached", cached)
         # botocore gives up repeating where much fails, and waits before it repeats.
         patch.setattr(RetryQuota, "acquire", lambda *_: True)
         patch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
@@ -233,9 +244,19 @@ def _shape(text: str) -> str:
 def _difference(before: Any, after: Any) -> str:
     was = before or {}
     names = sorted(
-        n for n in {*was, *after} - {"pk", "sk"} - _OF_TRIES if was.get(n) != after.get(n)
+        n
+        for n in {*was, *after} - {"pk", "sk"} - _OF_TRIES
+        if was.get(n) != after.get(n) and not (_moment(was.get(n)) and _moment(after.get(n)))
     )
     return ", ".join(f"{n}={_value(was.get(n), after.get(n))}" for n in names)
+
+
+def _moment(value: Any) -> bool:
+    """Whether it is a time: a second earlier or later it may be the same or not."""
+    match value:
+        case {"N": number}:
+            return int(number) > 10**7
+    return False
 
 
 def _value(before: Any, after: Any) -> str:
@@ -246,7 +267,7 @@ def _value(before: Any, after: Any) -> str:
         case {"N": number}:
             was = int(before["N"]) if before and "N" in before else 0
             number = int(number)
-            if max(was, number) > 10**8:
+            if max(was, number) > 10**7:
                 return "moment"
             return f"{number - was:+}"
         case {"S": text}:

@@ -9,10 +9,17 @@ from auth import policy
 from auth.caller import Caller
 from auth.limits import Limits
 from auth.repository import Action, Challenge, Kind, Repository
-from kernel import clock, codes, dynamo, hashing, ids
+from kernel import clock, codes, dynamo, hashing, ids, log
 from kernel.caps import DAY, HOUR
 from kernel.codes import Codes
-from kernel.errors import ChallengeExpired, CodeInvalid, FieldProblem, RateLimited, ValidationFailed
+from kernel.errors import (
+    ChallengeExpired,
+    CodeInvalid,
+    FieldProblem,
+    RateLimited,
+    Unavailable,
+    ValidationFailed,
+)
 from kernel.identity import AccountId
 from kernel.messages import Messages
 from kernel.sealing import DataKey
@@ -145,8 +152,15 @@ class Challenges:
         return wait
 
     def notify(self, phone: str, key: str, caller: Caller) -> None:
-        """Tell the person of something that was done to their account."""
-        self._messages.send(phone, text(caller.language, key) if phone else "")
+        """Tell the person of something that was done to their account.
+
+        It is done: where the queue does not take the message, whoever did it is still answered. A
+        503 would keep recovery codes from them, or tell them that the old password is still good.
+        """
+        try:
+            self._messages.send(phone, text(caller.language, key) if phone else "")
+        except Unavailable as error:
+            log.failure("notice not queued", error, kind=key)
 
     def match(self, challenge: Challenge, code: str, now: datetime) -> Action:
         """See `Codes.match`; before a code was sent every code is a wrong one."""

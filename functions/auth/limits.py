@@ -4,12 +4,13 @@ Identity table (the caps are in kernel.caps):
     FAILURES#<hash of name, subject> | FAILURES    n, blocked_until, expires_at: tries in a row
 """
 
+from contextlib import suppress
 from datetime import datetime
 
 from auth import policy
 from kernel import clock, dynamo
 from kernel.caps import DAY, Caps
-from kernel.errors import Locked
+from kernel.errors import Locked, Unavailable
 
 _REMEMBERED = 30 * DAY
 
@@ -68,18 +69,19 @@ class Limits(Caps):
         return int(item["n"])
 
     def clear(self, name: str, subject: str, *, below: int | None = None) -> None:
-        """Forget the failures in a row after a success; only if there were fewer than `below`."""
+        """Forget the failures in a row after a success; only if there were fewer than `below`.
+
+        What succeeded stands, so where this cannot be written they are just not forgotten.
+        """
         key = self._key("FAILURES", name, subject)
-        if below is None:
-            dynamo.delete(self._table, key)
-            return
-        try:
-            dynamo.update(
-                self._table,
-                key,
-                "SET n = :zero",
-                {":zero": 0, ":below": below},
-                condition="n < :below",
-            )
-        except dynamo.ConditionFailed:
-            return
+        with suppress(dynamo.ConditionFailed, Unavailable):
+            if below is None:
+                dynamo.delete(self._table, key)
+            else:
+                dynamo.update(
+                    self._table,
+                    key,
+                    "SET n = :zero",
+                    {":zero": 0, ":below": below},
+                    condition="n < :below",
+                )

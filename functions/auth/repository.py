@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from kernel import accounts, clock, dynamo
+from kernel import accounts, clock, dynamo, ids
 from kernel.dynamo import Item
 from kernel.errors import ChallengeExpired
 from kernel.identity import AccountId, PatientId, SessionId
@@ -322,17 +322,20 @@ class Repository:
 
     def take_pending_passkey(self, account_id: AccountId, now: datetime) -> bytes | None:
         """The challenge of the registration that was begun; it is good for one answer."""
-        key = _account_key(account_id, "PASSKEY_PENDING")
+        key, taker = _account_key(account_id, "PASSKEY_PENDING"), ids.secret()
         try:
             item = dynamo.update(
                 self.identity,
                 key,
-                "SET valid_until = :zero",
-                {":zero": 0, ":now": clock.epoch(now)},
+                "SET valid_until = :zero, taken_by = :taker",
+                {":zero": 0, ":now": clock.epoch(now), ":taker": taker},
                 condition="valid_until > :now",
             )
-        except dynamo.ConditionFailed:
-            return None
+        except dynamo.ConditionFailed as lost:
+            # The SDK repeats what got no answer, and meets what it took itself.
+            if lost.old is None or lost.old.get("taken_by") != taker:
+                return None
+            item = lost.old
         return bytes(item["challenge"])
 
     def add_passkey(
@@ -485,13 +488,15 @@ class Repository:
 
     def take_send(self, challenge: Challenge, next_at: int, now: datetime) -> bool:
         """Take the next sending of a code; False if another request took it, or it is too early."""
+        taker = ids.secret()
         try:
             dynamo.update(
                 self.identity,
                 _challenge_key(challenge.challenge_id),
-                "SET sends = sends + :one, next_send_at = :next",
+                "SET sends = sends + :one, next_send_at = :next, send_taken_by = :taker",
                 {
                     ":one": 1,
+                    ":taker": taker,
                     ":next": next_at,
                     ":sends": challenge.item["sends"],
                     ":now": clock.epoch(now),
@@ -499,8 +504,9 @@ class Repository:
                 condition="sends = :sends AND next_send_at <= :now"
                 " AND attribute_not_exists(used_by)",
             )
-        except dynamo.ConditionFailed:
-            return False
+        except dynamo.ConditionFailed as lost:
+            # The SDK repeats what got no answer, and meets what it took itself.
+            return lost.old is not None and lost.old.get("send_taken_by") == taker
         return True
 
     # --- sessions ------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """`Idempotency-Key`: the same request sent twice is done once (IETF draft httpapi-idempotency-key).
 
 Idempotency table:
-    <account>|<method path>|<hash of key> | REQUEST    body_hash, answer, expires_at
+    <account>|<method path>|<hash of key> | REQUEST    body_hash, claim_id, answer, expires_at
 Bound to account and route, for 24 hours. The answers that are kept hold ids and times, no medical
 data, and rest under the table's KMS key. A request that died leaves its claim for a minute only.
 """
@@ -9,11 +9,18 @@ data, and rest under the table's KMS key. A request that died leaves its claim f
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from kernel import clock, dynamo
-from kernel.errors import Conflict, FieldProblem, IdempotencyMismatch, ValidationFailed
+from kernel import clock, dynamo, ids
+from kernel.errors import (
+    Conflict,
+    FieldProblem,
+    IdempotencyMismatch,
+    Unavailable,
+    ValidationFailed,
+)
 from kernel.identity import AccountId
 
 _KEPT = 24 * 3600
@@ -61,6 +68,7 @@ class Idempotency:
             "pk": pk,
             "sk": "REQUEST",
             "body_hash": body_hash,
+            "claim_id": ids.secret(),
             "claimed_until": moment + _UNDER_WAY,
             "expires_at": moment + _KEPT,
         }
@@ -75,16 +83,21 @@ class Idempotency:
             )
         except dynamo.ConditionFailed as lost:
             first = lost.old or {}
-            if first.get("body_hash") != body_hash:
-                raise IdempotencyMismatch from lost
-            if "answer" not in first:
-                raise Conflict("under_way") from lost
-            kept: dict[str, Any] = json.loads(first["answer"])
-            return kept
+            # The SDK repeats a claim whose answer was lost, and meets its own.
+            if first.get("claim_id") != claim["claim_id"]:
+                if first.get("body_hash") != body_hash:
+                    raise IdempotencyMismatch from lost
+                if "answer" not in first:
+                    raise Conflict("under_way") from lost
+                kept: dict[str, Any] = json.loads(first["answer"])
+                return kept
         try:
             answer = work()
         except Exception:
-            dynamo.delete(self._table, {"pk": pk, "sk": "REQUEST"})
+            with suppress(Unavailable):  # the claim ends by itself, in a minute
+                dynamo.delete(self._table, {"pk": pk, "sk": "REQUEST"})
             raise
-        dynamo.put(self._table, {**claim, "answer": json.dumps(answer)})
+        # It is done: whoever was told otherwise would do it again.
+        with suppress(Unavailable):
+            dynamo.put(self._table, {**claim, "answer": json.dumps(answer)})
         return answer
