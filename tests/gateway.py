@@ -155,7 +155,8 @@ def authorize(event: Mapping[str, Any]) -> dict[str, str] | None:
     if not any(name.lower() == "authorization" for name in event["headers"]):
         return None
     api = template.resources("AWS::Serverless::Api")["Api"]["Auth"]
-    authorizer = api["Authorizers"][api["DefaultAuthorizer"]]["FunctionArn"]["Fn::GetAtt"][0]
+    alias = api["Authorizers"][api["DefaultAuthorizer"]]["FunctionArn"]["Ref"]
+    authorizer = alias.removesuffix(".Alias")
     handler = template.resources("AWS::Serverless::Function")[authorizer]["Handler"]
     try:
         policy = function(handler)(event, None)
