@@ -442,6 +442,7 @@ test("an operator enters and connects regions and clinics", async ({ page, t, d 
   await page.getByText("Поликлиника «Лесная»").first().waitFor();
   await menu.getByRole("link", { name: d("registrars.title") }).click();
   await page.getByText("Тихонова Людмила Ивановна").waitFor();
+  await page.getByLabel(d("clinic"), { exact: true }).selectOption("Поликлиника «Лесная»");
   await look(page, "desk-55-registrars");
 });
 

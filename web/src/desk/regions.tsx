@@ -15,8 +15,9 @@ export default function Regions() {
   const regions = api.useInfiniteQuery(
     "get",
     "/v1/regions",
-    // Not from the browser's cache: what was just saved has to show.
-    { params: { query: { limit: 100 } }, cache: "reload" },
+    // What was just saved has to show. Of another length than where the regions are read at once:
+    // asked for alike, pages and the whole would be one entry of the cache, in two shapes.
+    { params: { query: { limit: 50 } }, cache: "reload" },
     byCursor,
   );
   return (
