@@ -1,5 +1,5 @@
 import { api, client, type Schemas } from "../api/client";
-import { t } from "../texts";
+import { phone, t } from "../texts";
 import { Field } from "../ui/form";
 import { Page } from "../ui/page";
 import { byCursor, Pages } from "../ui/pages";
@@ -35,7 +35,9 @@ export default function Regions() {
                   {each.name} <Connected connected={each.connected} />
                 </p>
                 <p className="quiet">
-                  {[each.code, each.support.phone, each.support.url].filter(Boolean).join(", ")}
+                  {[each.code, each.support.phone && phone(each.support.phone), each.support.url]
+                    .filter(Boolean)
+                    .join(", ")}
                 </p>
                 <div className="actions">
                   <Edit region={each} />
