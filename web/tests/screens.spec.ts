@@ -5,10 +5,7 @@ import { account, signIn, test } from "./stack";
 
 test("the screens of a guest", async ({ page, t }) => {
   await page.goto("/");
-  await page
-    .getByRole("link", { name: /карта Покажет|card/i })
-    .first()
-    .waitFor();
+  await page.locator('a[href="/services/electronic-medical-card"]').waitFor();
   await look(page, "01-catalogue");
   await page.goto("/services/electronic-medical-card");
   await page.getByRole("link", { name: t("service.get") }).waitFor();

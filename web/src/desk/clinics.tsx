@@ -1,5 +1,6 @@
 import { useDeferredValue, useState } from "react";
 import { api, client, type Schemas } from "../api/client";
+import { phone } from "../texts";
 import { Field } from "../ui/form";
 import { Page } from "../ui/page";
 import { byCursor, Pages } from "../ui/pages";
@@ -64,7 +65,11 @@ export default function Clinics() {
                   {each.name} <Connected connected={each.connected} />
                 </p>
                 <p className="quiet">
-                  {[known.find(({ code }) => code === each.region)?.name, each.address, each.phone]
+                  {[
+                    known.find(({ code }) => code === each.region)?.name,
+                    each.address,
+                    phone(each.phone),
+                  ]
                     .filter(Boolean)
                     .join(", ")}
                 </p>

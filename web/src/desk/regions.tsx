@@ -1,5 +1,5 @@
 import { api, client, type Schemas } from "../api/client";
-import { t } from "../texts";
+import { phone, t } from "../texts";
 import { Field } from "../ui/form";
 import { Page } from "../ui/page";
 import { byCursor, Pages } from "../ui/pages";
@@ -15,8 +15,9 @@ export default function Regions() {
   const regions = api.useInfiniteQuery(
     "get",
     "/v1/regions",
-    // Not from the browser's cache: what was just saved has to show.
-    { params: { query: { limit: 100 } }, cache: "reload" },
+    // What was just saved has to show. Of another length than where the regions are read at once:
+    // asked for alike, pages and the whole would be one entry of the cache, in two shapes.
+    { params: { query: { limit: 50 } }, cache: "reload" },
     byCursor,
   );
   return (
@@ -34,7 +35,9 @@ export default function Regions() {
                   {each.name} <Connected connected={each.connected} />
                 </p>
                 <p className="quiet">
-                  {[each.code, each.support.phone, each.support.url].filter(Boolean).join(", ")}
+                  {[each.code, each.support.phone && phone(each.support.phone), each.support.url]
+                    .filter(Boolean)
+                    .join(", ")}
                 </p>
                 <div className="actions">
                   <Edit region={each} />

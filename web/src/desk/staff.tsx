@@ -20,7 +20,10 @@ export default function Staff() {
   const me = session.status === "signed_in" ? session.account.account_id : "";
   const [appointed, setAppointed] = useState("");
   const account = api.useQuery("get", "/v1/auth/account");
-  const clinics = api.useQuery("get", "/v1/clinics", { params: { query: { limit: 100 } } });
+  const clinics = api.useQuery("get", "/v1/clinics", {
+    params: { query: { limit: 100 } },
+    cache: "reload", // the clinic that was entered just now is one to appoint for
+  });
   const workers = api.useInfiniteQuery(
     "get",
     "/v1/clinic/staff",
