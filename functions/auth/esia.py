@@ -7,7 +7,7 @@ token's `urn:esia:sbj` holds `urn:esia:sbj:is_tru` (there, and true, only for a 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -23,8 +23,8 @@ _BIRTH_DATE: TypeAdapter[date] = TypeAdapter(BirthDate)
 
 @dataclass(frozen=True, slots=True)
 class Vouched:
-    """A person as a provider knows them. `birth_date` is ISO 8601, `phone` E.164 and confirmed
-    there, `snils` 11 digits. Only a `confirmed` person's СНИЛС is proven."""
+    """A person as a provider knows them. `birth_date` is ISO 8601, `phone` E.164, it and `email`
+    confirmed there, `snils` 11 digits. Only a `confirmed` person's СНИЛС is proven."""
 
     subject: str
     confirmed: bool
@@ -34,6 +34,7 @@ class Vouched:
     birth_date: str
     snils: str | None
     phone: str | None
+    email: str | None
 
 
 class _Person(BaseModel):
@@ -76,7 +77,8 @@ def vouched(claims: Mapping[str, Any], info: Mapping[str, Any]) -> Vouched:
         middle_name=person.middleName,
         birth_date=birth_date.isoformat(),
         snils=snils,
-        phone=_phone(person.contacts),
+        phone=_verified(person.contacts, "MBT", identifiers.phone),
+        email=_verified(person.contacts, "EML", identifiers.email),
     )
 
 
@@ -88,13 +90,13 @@ def is_confirmed(facts: Mapping[str, Any]) -> bool:
     return facts.get("urn:esia:sbj:is_tru") is True and facts.get("urn:esia:sbj:lvl", "PR") == "PR"
 
 
-def _phone(contacts: Any) -> str | None:
-    """The mobile number that the provider has verified."""
+def _verified(contacts: Any, kind: str, spelled: Callable[[str], str | None]) -> str | None:
+    """The mobile number (`MBT`) or the address (`EML`) that the provider has verified."""
     elements = contacts.get("elements") if isinstance(contacts, Mapping) else None
     for each in elements if isinstance(elements, list) else ():
         if isinstance(each, Mapping) and (each.get("type"), each.get("vrfStu")) == (
-            "MBT",
+            kind,
             "VERIFIED",
         ):
-            return identifiers.phone(str(each.get("value", ""))[:40])
+            return spelled(str(each.get("value", ""))[:254])
     return None

@@ -223,9 +223,11 @@ class Federation:
         account_id = AccountId(ids.time_ordered(caller.now))
         place = self._keys.lookup(owner(account_id))
         key, key_item = self._keys.new(owner(account_id))
-        phone = person.phone
-        if phone is not None and self._profiles.find(phone) is not None:
-            phone = None  # another account's login; it stays theirs
+        # What is another account's login stays theirs.
+        phone, email = (
+            login if login is not None and self._profiles.find(login) is None else None
+            for login in (person.phone, person.email)
+        )
         profile = Profile(
             account_id=account_id,
             last_name=person.last_name,
@@ -233,6 +235,8 @@ class Federation:
             middle_name=person.middle_name,
             birth_date=person.birth_date,
             phone=phone or "",
+            email=email,
+            email_confirmed=email is not None,
             snils=person.snils,
             snils_verified=person.confirmed,
         )

@@ -246,6 +246,40 @@ def test_who_came_without_a_phone_adds_one_and_a_password(provider: OpenIDProvid
     assert login(Api(), phone, "совсем другой пароль").status == 200
 
 
+def test_an_address_that_the_provider_verified_is_a_login(provider: OpenIDProvider) -> None:
+    from tests.integration.test_auth_journey import code_for
+
+    phone = new_phone()
+    address = f"pierre{phone[1:]}@example.ru"
+
+    def contacts(email_state: str, number: str) -> dict[str, Any]:
+        email = {"type": "EML", "vrfStu": email_state, "value": address.upper()}
+        mobile = {"type": "MBT", "vrfStu": "VERIFIED", "value": number}
+        return {"elements": [email, mobile]}
+
+    provider.person = esia_person(snils=new_snils(), contacts=contacts("NOT_VERIFIED", new_phone()))
+    other = sign_in()
+    assert Api(token=other.json["access_token"]).get("/v1/auth/account").json["email"] is None
+    provider.person = esia_person(snils=new_snils(), contacts=contacts("VERIFIED", phone))
+    answer = sign_in()
+    shown = Api(token=answer.json["access_token"]).get("/v1/auth/account").json
+    assert shown["email_confirmed"] is True
+    begun = Api().post("/v1/auth/password/reset", {"login": address}).json
+    body = {
+        "challenge_id": begun["challenge_id"],
+        "code": code_for(phone),
+        "birth_date": "1986-05-01",
+        "new_password": "совсем другой пароль",
+    }
+    assert Api().post("/v1/auth/password/reset/confirm", body).status == 204
+    assert login(Api(), f" {address.title()} ", "совсем другой пароль").status == 200
+    # Whose login it is by now, it stays.
+    provider.person = esia_person(snils=new_snils(), contacts=contacts("VERIFIED", new_phone()))
+    third = sign_in()
+    assert third.json["account"]["account_id"] != answer.json["account"]["account_id"]
+    assert Api(token=third.json["access_token"]).get("/v1/auth/account").json["email"] is None
+
+
 def test_a_disabled_account_does_not_open(provider: OpenIDProvider) -> None:
     from auth import handler
     from kernel import dynamo
