@@ -74,6 +74,10 @@ def running() -> Iterator[Platform]:
         for name, value in template.environment().items():
             patch.setenv(name, str(conftest._resolve(value, references)))
         for name in _HANDLERS:
+            package, _, module = name.rpartition(".")
+            if known := sys.modules.get(name):
+                # Its package names it too, and must name the same again afterwards.
+                patch.setattr(sys.modules[package], module, known)
             patch.delitem(sys.modules, name, raising=False)
         yield Platform(references["MessagesQueue"])
         for name in _HANDLERS:
