@@ -10,6 +10,26 @@ const desktop = { width: 1280, height: 900 };
 const phone = { width: 390, height: 844 };
 const launchOptions = existsSync(chromium) ? { executablePath: chromium } : {};
 
+// Not in the ordinary run, see README.md: EVERY=1 adds them, and so do the pictures.
+const every = process.env.EVERY || process.env.SCREENSHOTS;
+const more = [
+  {
+    name: "phone-en",
+    testMatch: "screens.spec.ts",
+    use: { viewport: phone, locale: "en-GB", hasTouch: true },
+  },
+  {
+    name: "narrow-dark-ru",
+    testMatch: "screens.spec.ts",
+    use: {
+      viewport: { width: 320, height: 640 },
+      locale: "ru-RU",
+      colorScheme: "dark",
+      contextOptions: { contrast: "more", reducedMotion: "reduce" },
+    },
+  },
+];
+
 export default defineConfig({
   testDir: "tests",
   workers: 1,
@@ -17,8 +37,7 @@ export default defineConfig({
   expect: { timeout: 60_000 },
   reporter: [["list"]],
   use: { baseURL, launchOptions, trace: "retain-on-failure" },
-  // All of it once at each width and in each language, on two of the four combinations; on the
-  // others what depends on both: how a screen looks, and the journey that all take.
+  // All of it once at each width and in each language, on two of the four combinations.
   projects: [
     { name: "phone-ru", use: { viewport: phone, locale: "ru-RU", hasTouch: true } },
     { name: "desktop-en", use: { viewport: desktop, locale: "en-GB" } },
@@ -27,21 +46,7 @@ export default defineConfig({
       grep: /from the catalogue to the extract/,
       use: { viewport: desktop, locale: "ru-RU" },
     },
-    {
-      name: "phone-en",
-      testMatch: "screens.spec.ts",
-      use: { viewport: phone, locale: "en-GB", hasTouch: true },
-    },
-    {
-      name: "narrow-dark-ru",
-      testMatch: "screens.spec.ts",
-      use: {
-        viewport: { width: 320, height: 640 },
-        locale: "ru-RU",
-        colorScheme: "dark",
-        contextOptions: { contrast: "more", reducedMotion: "reduce" },
-      },
-    },
+    ...(every ? more : []),
   ],
   webServer: process.env.PORTAL
     ? undefined

@@ -129,6 +129,7 @@ test("the whole way to the card by keyboard", async ({ page, t }) => {
   await page.keyboard.type(await code(page, who.login, seen));
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { name: t("clinics.title") })).toBeFocused();
+  await page.locator("a.panel").first().waitFor(); // the next stop, once the cards are read
   await page.keyboard.press("Tab");
   await expect(page.locator("a.panel").first()).toBeFocused();
   await page.keyboard.press("Enter");
