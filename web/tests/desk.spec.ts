@@ -435,7 +435,7 @@ test("an operator enters and connects regions and clinics", async ({ page, t, d 
   await page.getByText(d("clinics.none")).waitFor();
   await page.context().setOffline(true);
   await page.getByLabel(d("clinics.find")).fill("Лесная");
-  await page.getByText(t("problem.offline.title")).waitFor();
+  await page.getByRole("alert").getByText(t("problem.offline.title")).waitFor();
   await look(page, "desk-56-offline");
   await page.context().setOffline(false);
   await page.getByRole("button", { name: t("problem.again") }).click();
