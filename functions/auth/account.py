@@ -368,14 +368,18 @@ class OwnAccount:
         return {"recovery_codes": codes}
 
     def remove_totp(self, actor: Actor, caller: Caller) -> None:
-        """Unbind the app; its recovery codes go with it.
+        """Unbind the app; its recovery codes go with it, and so do the roles that this session has
+        by it.
 
         Raises:
             NotFound: there is none.
         """
         _, profile = self._own(actor)
         self._commit(
-            self._repository.remove_totp(actor.account_id),
+            [
+                *self._repository.remove_totp(actor.account_id),
+                self._repository.narrow(actor, policy.amr_without(actor.amr, "totp")),
+            ],
             ends=self._sessions.ending(actor.account_id, caller, but=actor.session_id),
             failure=NotFound(),
         )
@@ -463,16 +467,25 @@ class OwnAccount:
         }
 
     def remove_passkey(self, actor: Actor, passkey_id: str, caller: Caller) -> None:
-        """Unbind a passkey; every other session ends.
+        """Unbind a passkey; every other session ends. With the last one go the roles that this
+        session has by it.
 
         Raises:
             NotFound
+            Conflict: another one was removed at the same time.
         """
-        _, profile = self._own(actor)
+        account, profile = self._own(actor)
+        if passkey_id not in account.passkeys:
+            raise NotFound
+        others = [each for each in account.passkeys if each != passkey_id]
         self._commit(
-            [self._repository.remove_passkey(actor.account_id, passkey_id)],
+            [
+                self._repository.remove_passkey(actor.account_id, passkey_id),
+                self._repository.keep_passkey(actor.account_id, others[0])
+                if others
+                else self._repository.narrow(actor, policy.amr_without(actor.amr, "passkey")),
+            ],
             ends=self._sessions.ending(actor.account_id, caller, but=actor.session_id),
-            failure=NotFound(),
         )
         self._challenges.notify(profile.phone, "sms.factor_changed", caller)
         log.info("passkey removed", account_id=actor.account_id)

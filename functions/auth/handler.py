@@ -35,7 +35,7 @@ from kernel.errors import (
     ValidationFailed,
 )
 from kernel.gate import Gate, Tables
-from kernel.idempotency import key_of
+from kernel.idempotency import Idempotency, key_of
 from kernel.identity import SessionId
 from kernel.messages import Messages
 
@@ -103,7 +103,11 @@ _public_keys = tokens.KeySet(
     _settings.journal_key_id,
 )
 # Only the gate's part that knows accounts is in use here: no card is read by this function.
-app = App("auth", gate=Gate(Tables(_settings.accounts_table, registry="", consents="", journal="")))
+app = App(
+    "auth",
+    gate=Gate(Tables(_settings.accounts_table, registry="", consents="", journal="")),
+    idempotency=Idempotency(_settings.idempotency_table),
+)
 
 _COOKIE = "__Host-medkarta-refresh"
 _STARTED_COOKIE = "__Host-medkarta-signing-in"
@@ -440,6 +444,7 @@ def passkey_options(request: Request) -> Answer:
     status=201,
     errors=(ChallengeExpired, CodeInvalid, AlreadyExists),
     limit=2 * _LIMIT,
+    idempotent=True,
 )
 def add_passkey(request: Request) -> Answer:
     """Bind a passkey."""
@@ -452,7 +457,7 @@ def list_passkeys(request: Request) -> Answer:
     return Answer(_own.passkeys(request.actor))
 
 
-@app.route("DELETE", "/v1/auth/passkeys/{passkey_id}", access=_FRESH, errors=(NotFound,))
+@app.route("DELETE", "/v1/auth/passkeys/{passkey_id}", access=_FRESH, errors=(NotFound, Conflict))
 def remove_passkey(request: Request) -> Answer:
     """Unbind a passkey."""
     _own.remove_passkey(request.actor, request.path["passkey_id"], _caller(request))

@@ -64,6 +64,11 @@ def amr(first: Sequence[str], method: Method) -> list[str]:
     return list(dict.fromkeys([*first, AMR[method], "mfa"]))
 
 
+def amr_without(methods: Sequence[str], method: Method) -> list[str]:
+    """The methods of a session whose authenticator of this kind is bound no more."""
+    return [each for each in methods if each != AMR[method]]
+
+
 def level(snils: str | None) -> Level:
     """The level of a new account, as Госуслуги have them; `verified` is given elsewhere."""
     return "standard" if snils else "simplified"

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from kernel import accounts, clock, dynamo, ids
 from kernel.dynamo import Item
 from kernel.errors import ChallengeExpired
-from kernel.identity import AccountId, PatientId, SessionId
+from kernel.identity import AccountId, Actor, PatientId, SessionId
 
 Kind = Literal["login", "register", "step_up", "reset", "phone", "oidc"]
 Action = dict[str, Any]
@@ -381,6 +381,16 @@ class Repository:
             )
         }
 
+    def keep_passkey(self, account_id: AccountId, passkey_id: str) -> Action:
+        """Holds while this passkey is bound."""
+        return {
+            "ConditionCheck": dynamo.check_request(
+                self.identity,
+                _account_key(account_id, f"PASSKEY#{passkey_id}"),
+                "attribute_exists(pk)",
+            )
+        }
+
     def ask_passkey(self, challenge: Challenge, asked: bytes, now: datetime) -> None:
         """Remember what a passkey is asked to sign for a challenge; the latest counts.
 
@@ -576,6 +586,19 @@ class Repository:
                 {":until": until, ":amr": amr, ":now": clock.epoch(now)},
                 condition="attribute_exists(pk) AND attribute_not_exists(revoked_at)"
                 " AND absolute_expires_at > :now",
+            )
+        }
+
+    def narrow(self, actor: Actor, amr: list[str]) -> Action:
+        """Leave a session these methods only; it may have ended meanwhile."""
+        place = accounts.session_lookup(self.accounts, actor.account_id, actor.session_id)
+        return {
+            "Update": dynamo.update_request(
+                place.table,
+                {"pk": place.pk, "sk": place.sk},
+                "SET amr = :amr",
+                {":amr": amr},
+                condition="attribute_exists(pk)",
             )
         }
 

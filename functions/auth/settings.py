@@ -41,6 +41,7 @@ class Settings:
     messages_per_address: int
     registry_table: str
     journal_table: str
+    idempotency_table: str
     oidc_providers: str
 
     @property

@@ -7,8 +7,8 @@ Accounts table:
 Methods of a session (`amr`) are those of RFC 8176: `pwd`, `sms`, `otp` (authenticator app), `pop`
 (passkey), besides `recovery` and `fed` of our own. Appointments count only in a session that was
 opened or stepped up by an app or a passkey, or in which one was enrolled: a worker who has neither
-signs in as a plain person, enrols one, and has their roles from then on (NIST SP 800-63B-4 §2.2.1;
-text messages are a restricted authenticator, §3.1.3.4).
+signs in as a plain person, enrols one, and has their roles from then on, until the last one of that
+kind is removed (NIST SP 800-63B-4 §2.2.1; text messages are a restricted authenticator, §3.1.3.4).
 """
 
 from typing import Any, cast

@@ -694,6 +694,9 @@ def test_a_worker_has_roles_only_by_an_app() -> None:
     challenge = worker.api.post("/v1/auth/step-up").json["challenge_id"]
     stepped = verify(Api(), challenge, "totp", code)
     assert stepped.json["account"]["roles"] == ["operator"]
+    # Without the app the session is a plain person's again, from the next request on.
+    assert worker.api.delete("/v1/auth/totp").status == 204
+    assert worker.api.get("/v1/auth/account").json["roles"] == []
 
 
 def test_a_workers_password_is_not_reset_from_outside() -> None:

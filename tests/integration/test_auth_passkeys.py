@@ -17,6 +17,7 @@ from tests.integration.test_auth_journey import (
     code_for,
     login,
     part,
+    refreshed,
     register,
     sign_in,
 )
@@ -205,6 +206,34 @@ def test_a_passkey_is_removed() -> None:
     assert person.api.delete(path).status == 404
     methods = login(Api(), person.phone).json["methods"]
     assert [m["method"] for m in methods] == ["sms"]
+
+
+def test_a_lost_answer_is_given_again() -> None:
+    person = register()
+    authenticator = Authenticator()
+    asked = person.api.post("/v1/auth/passkeys/options").json["options"]
+    body = {"credential": authenticator.create(asked), "name": "Телефон"}
+    key = {"Idempotency-Key": "one"}
+    first = person.api.post("/v1/auth/passkeys", body, headers=key)
+    again = person.api.post("/v1/auth/passkeys", body, headers=key)
+    assert (first.status, first.json) == (201, again.json)
+    assert again.status == 201
+    assert len(person.api.get("/v1/auth/passkeys").json["items"]) == 1
+    other = person.api.post("/v1/auth/passkeys", {**body, "name": "Ключ"}, headers=key)
+    assert (other.status, other.json["code"]) == (422, "idempotency_mismatch")
+
+
+def test_removing_the_last_passkey_takes_the_roles_with_it() -> None:
+    from auth import bootstrap
+
+    person = register()
+    bootstrap.handler({"phone": person.phone}, None)
+    first, second = bind(person), bind(person)
+    for authenticator, roles in ((first, ["operator"]), (second, [])):
+        gone = f"/v1/auth/passkeys/{b64url(authenticator.credential_id)}"
+        assert person.api.delete(gone).status == 204
+        assert person.api.get("/v1/auth/account").json["roles"] == roles
+    assert refreshed(person.refresh_token).json["account"]["roles"] == []
 
 
 def test_a_worker_with_a_passkey_has_roles() -> None:
