@@ -346,7 +346,7 @@ def _coded(given: Mapping[str, Any]) -> Resource:
 
 def _concept(system: str, code: str, display: str | None = None) -> Resource:
     whole = system if system.startswith("http") else f"{_TERMINOLOGY}/{system}"
-    return {"coding": [_filled({"system": whole, "code": code, "display": display})]}
+    return {"coding": [{"system": whole, "code": code, "display": display}]}
 
 
 def _status(system: str, given: Mapping[str, Any]) -> Resource | None:
@@ -386,6 +386,8 @@ def _range(observation: Mapping[str, Any]) -> list[Resource] | None:
 
 def _filled(value: Any) -> Any:
     """Without what is empty: FHIR JSON knows no null and no empty array or object (§2.6.2)."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, dict):
         return {name: each for name, part in value.items() if not _empty(each := _filled(part))}
     if isinstance(value, list):

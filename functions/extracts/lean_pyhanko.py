@@ -30,7 +30,13 @@ def _without_clients() -> Iterator[None]:
 
 with _without_clients():
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-    from pyhanko.sign import fields, signers
+    from pyhanko.sign import attributes, fields, signers
     from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-__all__ = ["IncrementalPdfFileWriter", "SimpleCertificateStore", "fields", "signers"]
+__all__ = [
+    "IncrementalPdfFileWriter",
+    "SimpleCertificateStore",
+    "attributes",
+    "fields",
+    "signers",
+]

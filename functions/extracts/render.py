@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC
 from functools import cache
 from pathlib import Path
@@ -20,9 +21,10 @@ from extracts.words import TEMPLATES
 
 STANDARDS: list[Any] = ["a-3a", "ua-1"]
 
-# typst forgets what ten later compilations did not use, so ten empty ones empty its cache. Below
-# this size of input what it keeps is a few megabytes and quickens the next document.
-_WORTH_FORGETTING = 64_000
+# typst forgets what ten later compilations did not use, so eleven empty ones empty its cache. They
+# take as long as a page, so they are due only when the inputs since the last time come to this many
+# characters: 40 MB of cache.
+_WORTH_FORGETTING = 600_000
 _GENERATIONS = 11
 
 
@@ -37,25 +39,24 @@ def render(document: ExtractDocument, *, attachments: Sequence[Attachment] = ())
     inputs |= {f"attachment-{n}": file.data.decode() for n, file in enumerate(attachments)}
     try:
         # A compiler of its own for each document: it would keep the facts of the last one.
-        compiler = typst.Compiler(
-            input=TEMPLATES / "extract.typ",
-            root=TEMPLATES,
-            font_paths=_fonts(),
-            sys_inputs=inputs,
-        )
-        pdf = compiler.compile(
-            format="pdf",
-            pdf_standards=STANDARDS,
-            timestamp=int(document.issued_at.astimezone(UTC).timestamp()),
-        )
+        with _cache.document(sum(map(len, inputs.values()))):
+            compiler = typst.Compiler(
+                input=TEMPLATES / "extract.typ",
+                root=TEMPLATES,
+                font_paths=_fonts(),
+                sys_inputs=inputs,
+            )
+            pdf = compiler.compile(
+                format="pdf",
+                pdf_standards=STANDARDS,
+                timestamp=int(document.issued_at.astimezone(UTC).timestamp()),
+            )
     except BaseException as fault:
         # A panic of the engine is no Exception. Its words may quote the card: keep them from logs.
         if not isinstance(fault, typst.TypstError) and type(fault).__name__ != "PanicException":
             raise
         diagnostic = getattr(fault, "diagnostic", str(fault))
         raise ExtractNotRendered(document.kind, diagnostic) from None
-    finally:
-        _forget(sum(map(len, inputs.values())))
     if not isinstance(pdf, bytes):
         raise ExtractNotRendered(document.kind, "no single file")
     # Whoever signs incrementally writes after the last line, which PDF/A wants ended.
@@ -68,14 +69,36 @@ def page_count(pdf: bytes) -> int:
     return max(map(int, trees))
 
 
-def _forget(size: int) -> None:
-    if size > _WORTH_FORGETTING:
-        for _ in range(_GENERATIONS):
-            _empty().compile(format="svg")
+class _Cache:
+    """What the engine keeps of earlier documents, by the size of their inputs in characters."""
+
+    def __init__(self) -> None:
+        self._kept = 0
+
+    @contextmanager
+    def document(self, size: int) -> Iterator[None]:
+        """Room for a document: a large one finds none of the others, and leaves nothing."""
+        if self._kept + size > _WORTH_FORGETTING:
+            self._empty()
+        try:
+            yield
+        finally:
+            self._kept += size
+            if self._kept > _WORTH_FORGETTING:
+                self._empty()
+
+    def _empty(self) -> None:
+        if self._kept:
+            for _ in range(_GENERATIONS):
+                _nothing().compile(format="svg")
+            self._kept = 0
+
+
+_cache = _Cache()
 
 
 @cache
-def _empty() -> typst.Compiler:
+def _nothing() -> typst.Compiler:
     # Kept: to make a compiler takes thirty times what it takes to compile nothing.
     return typst.Compiler(input=TEMPLATES / "empty.typ", root=TEMPLATES, font_paths=_fonts())
 

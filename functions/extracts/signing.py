@@ -9,6 +9,7 @@ Extracts table, CLINIC#<id> | CERTIFICATE:
 """
 
 import io
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from extracts import certificates
 from extracts.lean_pyhanko import (
     IncrementalPdfFileWriter,
     SimpleCertificateStore,
+    attributes,
     fields,
     signers,
 )
@@ -136,10 +138,38 @@ class _KmsSigner(signers.Signer):
             cert_registry=store,
             signature_mechanism=SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"}),
         )
+        self.signed_attr_prov_spec = _SignedAttributes(certificate)
         self._key_id = key_id
+
+    async def signed_attrs(self, *args: Any, **options: Any) -> Any:
+        """The signed attributes, ready: they are asked for their DER over and over."""
+        return _ready(await super().signed_attrs(*args, **options))
 
     async def async_sign_raw(
         self, data: bytes, digest_algorithm: str, dry_run: bool = False
     ) -> Any:
         """What pyHanko asks for: the signature over the signed attributes (RFC 5652 §5.4)."""
         return bytes(_LONGEST_SIGNATURE) if dry_run else sign_raw(self._key_id, data)
+
+
+class _SignedAttributes(attributes.SignedAttributeProviderSpec):
+    """Those of level B-B besides the two of every CMS (EN 319 142-1 §6.3): which certificate."""
+
+    def __init__(self, certificate: x509.Certificate) -> None:
+        self._certificate = certificate
+
+    def signed_attr_providers(
+        self, data_digest: bytes, digest_algorithm: str
+    ) -> Iterator[attributes.CMSAttributeProvider]:
+        yield _SigningCertificate(self._certificate)
+
+
+class _SigningCertificate(attributes.SigningCertificateV2Provider):
+    async def build_attr_value(self, dry_run: bool = False) -> Any:
+        return _ready(await super().build_attr_value(dry_run))
+
+
+def _ready(value: Any) -> Any:
+    """The same, read from its DER. What was put together in asn1crypto is encoded anew whenever an
+    outer level is, twice at each: ten levels up that is most of what signing costs."""
+    return type(value).load(value.dump())
