@@ -94,7 +94,10 @@ PLANTED: dict[rules.Rule, list[Callable[[Json], None]]] = {
         _role({"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "*"}),
     ],
     rules.new_versions_come_gradually_and_go_back_on_alarm: [_without_rollback],
-    rules.a_changed_parameter_reaches_the_functions: [_unsay_parameters],
+    rules.a_changed_parameter_reaches_the_functions: [
+        _unsay_parameters,
+        _put("MessengerFunction", P, "Description"),
+    ],
     rules.alarms_tell_somebody_what_to_do: [
         _put("JournalLagAlarm", P, "AlarmActions"),
         _put("UnknownAlarm", value={"Type": "AWS::CloudWatch::Alarm", P: {}}),
