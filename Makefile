@@ -89,6 +89,8 @@ lint: $(MAIN) $(SAM) $(PLATFORM) $(CHECKS) check-lock ## ruff, mypy, and what ju
 	.venv-checks/bin/bandit --quiet --recursive functions verifier --configfile infra/checks/bandit.yaml
 	.venv-checks/bin/semgrep scan --quiet --error --metrics off --disable-version-check --timeout 0 \
 	  --config infra/checks/semgrep.yaml functions
+	.venv-checks/bin/semgrep scan --test --quiet --metrics off --disable-version-check \
+	  --config infra/checks/semgrep.yaml infra/checks/semgrep.py
 	git ls-files -z -- . ':!*.lock' ':!docs/openapi.json' | xargs -0 .venv-checks/bin/detect-secrets-hook $(SECRETS)
 
 # Not by entropy or by words: hashes, ids and test vectors are all over a system like this.

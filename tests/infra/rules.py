@@ -180,6 +180,8 @@ def a_changed_parameter_reaches_the_functions(template: Json) -> Iterator[str]:
         for parameter in sorted(used):
             if f"${{{parameter}}}" not in version:
                 yield f"{name} goes on with the old {parameter}: it is not in VersionDescription"
+        if json.dumps(function.get("Description")) not in version:
+            yield f"{name} does not change with its version, which Lambda then refuses to publish"
 
 
 def alarms_tell_somebody_what_to_do(template: Json) -> Iterator[str]:
