@@ -5,7 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.build import FUNCTIONS, NEVER_IMPORTED, ROOT, same_builds, trim
+from local.build import (
+    FUNCTIONS,
+    NEVER_FOUND,
+    NEVER_IMPORTED,
+    ROOT,
+    compile_all,
+    same_builds,
+    trim,
+)
 from local.deploy import template_routes
 from tests import template
 
@@ -56,13 +64,41 @@ def test_what_is_never_imported_is_cut_and_nothing_else(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == kept
 
 
+def test_what_would_be_used_if_it_were_there_is_cut(tmp_path: Path) -> None:
+    found = [tmp_path / f"{module.replace('.', '/')}.py" for module in NEVER_FOUND]
+    for path in found:
+        path.parent.mkdir(parents=True)
+        path.touch()
+        path.with_name("kept.py").touch()
+    trim(tmp_path)
+    assert not any(path.exists() for path in found)
+    assert all(path.with_name("kept.py").exists() for path in found)
+
+
+def test_compiled_files_are_taken_whatever_the_sources_times(tmp_path: Path) -> None:
+    """Those of an archive are its own; one that is not taken is compiled anew at every start."""
+    source = tmp_path / "module.py"
+    source.write_text("value = 'compiled'")
+    compile_all(tmp_path)
+    source.write_text("value = 'read again'")
+    os.utime(source, (0, 0))
+    done = subprocess.run(
+        [sys.executable, "-c", "import module; print(module.value)"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "compiled\n", done.stderr
+
+
 def test_every_handler_starts_and_a_paper_is_signed_without_what_is_cut() -> None:
     handlers = template.resources("AWS::Serverless::Function").values()
     modules = sorted({each["Handler"].rpartition(".")[0] for each in handlers})
     assert "extracts.worker" in modules
     environment = {name: _setting(value) for name, value in template.environment().items()}
     done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT, *NEVER_IMPORTED, "--", *modules],
+        [sys.executable, "-c", _WITHOUT, *NEVER_IMPORTED, *NEVER_FOUND, "--", *modules],
         env={**os.environ, **environment, "PYTHONPATH": f"{FUNCTIONS}{os.pathsep}{ROOT}"},
         capture_output=True,
         text=True,
@@ -85,7 +121,7 @@ cut, modules = sys.argv[1:at], sys.argv[at + 1 :]
 
 class Cut:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in cut:
+        if name.partition(".")[0] in cut or name in cut:
             raise ModuleNotFoundError(name, name=name)
 
 
@@ -94,6 +130,7 @@ import importlib
 
 for module in modules:
     importlib.import_module(module)
+assert "OpenSSL" not in sys.modules
 from bench import extracts
 
 pdf = extracts.measure("typst, signed", 1)
