@@ -185,9 +185,13 @@ def _operation(app: Any, route: Any, models: _Models) -> Json:
     on_card = isinstance(route.access, CardRead | CardWrite)
     headers += ["X-Purpose"] if on_card and not route.access.action.own else []
     operation["parameters"] += [{"$ref": f"#/components/parameters/{name}"} for name in headers]
-    operation["parameters"] += [
-        {"name": name, "in": "header", "schema": {"type": "string"}} for name in route.extra_headers
+    headers_of_its_own = [
+        {"$ref": f"#/components/parameters/{name}"}
+        if name in _PARAMETERS
+        else {"name": name, "in": "header", "schema": {"type": "string"}}
+        for name in route.extra_headers
     ]
+    operation["parameters"] += headers_of_its_own
     if route.body is not None:
         content = {m: {"schema": models.of(route.body, "validation")} for m in route.media}
         required = any(field.is_required() for field in route.body.model_fields.values())

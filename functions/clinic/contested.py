@@ -1,6 +1,6 @@
 """Contested accesses as the clinic's registrars see and answer them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +54,15 @@ class Contested:
             action="case_answered",
             section="journal",
         )
+        answered = replace(
+            case,
+            status="answered",
+            answer=text,
+            answered_at=clock.rfc3339(now),
+            answered_by=actor.account_id,
+        )
+        # Before the write: a read that failed after it would deny what was done.
+        shown = self._shown(answered, now)
         details = {"case_id": case_id, "entry_id": case.entry["entry_id"]}
         notice = Notice(case.card_id, "case_answered", now, details)
         done = self.cases.answer(
@@ -64,10 +73,9 @@ class Contested:
             notices.put_action(self.notices_table, notice),
             self.journal.in_transaction(entry),
         )
-        answered = self.cases.get(clinic_id, case_id)
-        if not done or answered is None:
+        if not done:
             raise Conflict("case_answered")
-        return self._shown(answered, now)
+        return shown
 
     def _shown(self, case: Case, now: datetime) -> dict[str, Any]:
         entry = case.entry

@@ -8,8 +8,10 @@ type. The outcome is written in the transaction that makes it visible, so that a
 killed, or that runs twice, neither loses nor repeats anything.
 """
 
+import hashlib
 import json
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -67,10 +69,16 @@ class Imports:
         self._keyring = keyring
         self._journal = journal
 
-    def order(self, opened: OpenCard, actor: Actor, entry: Entry, language: Language) -> Item:
-        """Keep an order, with the form by which its file is uploaded."""
-        import_id = ids.secret()
+    def order(
+        self, opened: OpenCard, actor: Actor, entry: Entry, language: Language, key: str | None
+    ) -> Item:
+        """Keep an order, with the form by which its file is uploaded.
+
+        The same `key` of the same clinician names the same order; the form is made anew, for it
+        opens the bucket, and is kept nowhere.
+        """
         card_id = opened.card.card_id
+        import_id = _named_by(key, card_id, actor) if key else ids.secret()
         now = opened.now
         item = {
             **_key(card_id, import_id),
@@ -83,7 +91,10 @@ class Imports:
             "expires_at": clock.epoch(now + _KEPT),
         }
         put = dynamo.put_request(self._tables.records, item, "attribute_not_exists(pk)")
-        dynamo.transact({"Put": put}, self._journal.in_transaction(entry))
+        try:
+            dynamo.transact({"Put": put}, self._journal.in_transaction(entry))
+        except dynamo.ConditionFailed:  # ordered before
+            dynamo.transact(self._journal.in_transaction(entry))
         return {"import_id": import_id, "upload": self._form(_object(card_id, import_id))}
 
     def _form(self, key: str) -> dict[str, Any]:
@@ -336,6 +347,12 @@ def _status(item: Item, now: datetime) -> str:
 
 def _key(card_id: CardId, import_id: str) -> dict[str, str]:
     return {"pk": f"CARD#{card_id}#I", "sk": import_id}
+
+
+def _named_by(key: str, card_id: CardId, actor: Actor) -> str:
+    """The import of an `Idempotency-Key`: derived, so that nothing has to be kept for it."""
+    said = json.dumps([actor.account_id, card_id, key]).encode()
+    return urlsafe_b64encode(hashlib.sha256(said).digest()[:24]).decode()
 
 
 def _place(card_id: CardId, import_id: str) -> str:

@@ -10,8 +10,9 @@ from clinic.payloads import Payloads
 from kernel import settings
 from kernel.access import Action
 from kernel.api import FHIR_JSON, JSON, Answer, App, CardWrite, Request
-from kernel.errors import BodyTooLarge, Conflict, NotFound, WrongPatient
+from kernel.errors import BodyTooLarge, Conflict, NotFound, ValidationFailed, WrongPatient
 from kernel.gate import Gate, Tables
+from kernel.idempotency import key_of
 from kernel.identity import RecordId
 from kernel.sealing import Keyring
 
@@ -125,10 +126,13 @@ def post_seen(request: Request) -> Answer:
     answer="ImportOrdered",
     status=201,
     location=IMPORTS + "/{import_id}",
+    headers=("Idempotency-Key",),
+    errors=(ValidationFailed,),
 )
 def post_import(request: Request) -> Answer:
     """Order an import: the answer holds the form by which the file is uploaded, up to 50 MB."""
-    return Answer(_imports.order(request.card, request.actor, request.entry, request.language))
+    key = key_of(request.headers)
+    return Answer(_imports.order(request.card, request.actor, request.entry, request.language, key))
 
 
 @app.route(

@@ -187,7 +187,7 @@ class IntakeRepository:
             yield lock
         finally:
             if not lock.committed:
-                self._abort(lock)
+                self._release(lock.card_id, lock.lock_id, lock.swept)
 
     def _acquire(self, card_id: CardId, entry: JournalEntry) -> "Lock":
         moment = clock.epoch(clock.now())
@@ -213,13 +213,19 @@ class IntakeRepository:
             if lost.old is None or lost.old.get("lock_id") != lock_id:
                 raise Conflict("intake_under_way") from lost
             item = lost.old
+        except Unavailable:  # it may be taken: whoever comes again must not meet it
+            self._release(card_id, lock_id)
+            raise
         attempt = item["attempt"]
         head = Head.from_item(item)
         # Every number since the last commit belongs to an intake that broke off.
-        unfinished = set(range(head.committed + 1, attempt)) - head.aborted
-        lock = Lock(self, card_id, lock_id, attempt, head, head.aborted | unfinished, entry, moment)
+        aborted = head.aborted | set(range(head.committed + 1, attempt))
+        swept = item.get("swept", 0)
+        lock = Lock(self, card_id, lock_id, attempt, head, aborted, entry, moment, swept)
         with suppress(Unavailable):  # what stays behind is unseen, and is swept another time
-            self._payloads.drop_intakes(card_id, unfinished)
+            left = (number for number in range(swept + 1, attempt) if not head.sees(number))
+            self._payloads.drop_intakes(card_id, left)
+            lock.swept = attempt - 1
         return lock
 
     def renew(self, lock: "Lock") -> None:
@@ -244,16 +250,16 @@ class IntakeRepository:
             raise Conflict from lost
         lock.renewed = moment
 
-    def _abort(self, lock: "Lock") -> None:
-        place = Head.lookup(self._records, lock.card_id)
-        # Where the lock ran out, somebody else has it: our number will never be committed. Where
-        # it cannot be given back, it runs out.
+    def _release(self, card_id: CardId, lock_id: str, swept: int | None = None) -> None:
+        """Give a lock back whose intake will never be committed."""
+        place = Head.lookup(self._records, card_id)
+        # Where the lock ran out, somebody else has it; where it cannot be given back, it runs out.
         with suppress(dynamo.ConditionFailed, Unavailable):
             dynamo.update(
                 self._records,
                 {"pk": place.pk, "sk": place.sk},
-                "REMOVE lock_id, locked_until",
-                {":id": lock.lock_id},
+                ("" if swept is None else "SET swept = :swept ") + "REMOVE lock_id, locked_until",
+                {":id": lock_id, **({} if swept is None else {":swept": swept})},
                 condition="lock_id = :id",
             )
 
@@ -407,12 +413,13 @@ class IntakeRepository:
         update = dynamo.update_request(
             self._records,
             {"pk": place.pk, "sk": place.sk},
-            "SET committed = :number, aborted = :aborted, counts = :counts"
+            "SET committed = :number, aborted = :aborted, swept = :swept, counts = :counts"
             + (", updated_at = :now" if visible else "")
             + " REMOVE lock_id, locked_until",
             {
                 ":number": lock.number,
                 ":aborted": sorted(lock.aborted),
+                ":swept": lock.swept,
                 ":counts": counts,
                 ":id": lock.lock_id,
                 **({":now": clock.rfc3339(clock.now())} if visible else {}),
@@ -543,6 +550,7 @@ class Lock:
     aborted: frozenset[int]
     entry: JournalEntry
     renewed: int
+    swept: int  # up to here nothing is left of intakes that broke off
     clinic_id: ClinicId | None = None
     superseded: list[str] = field(default_factory=list)
     left_out: int = 0

@@ -323,10 +323,16 @@ def update(
     return from_item(answer["Attributes"])
 
 
-def delete(table: str, key: Key) -> None:
-    """Delete one item, whether it is there or not."""
+def delete(
+    table: str,
+    key: Key,
+    *,
+    condition: str | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> None:
+    """Delete one item, whether it is there or not. Raises ConditionFailed."""
     with failures():
-        aws.dynamodb().delete_item(TableName=table, Key=to_item(key))
+        aws.dynamodb().delete_item(**delete_request(table, key, condition=condition, values=values))
 
 
 def transact(*actions: Mapping[str, Any]) -> None:

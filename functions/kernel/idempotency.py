@@ -91,13 +91,25 @@ class Idempotency:
                     raise Conflict("under_way") from lost
                 kept: dict[str, Any] = json.loads(first["answer"])
                 return kept
+        except Unavailable:  # the claim may be there: whoever comes again must not meet it
+            self._give_up(claim)
+            raise
         try:
             answer = work()
         except Exception:
-            with suppress(Unavailable):  # the claim ends by itself, in a minute
-                dynamo.delete(self._table, {"pk": pk, "sk": "REQUEST"})
+            self._give_up(claim)
             raise
         # It is done: whoever was told otherwise would do it again.
         with suppress(Unavailable):
             dynamo.put(self._table, {**claim, "answer": json.dumps(answer)})
         return answer
+
+    def _give_up(self, claim: dict[str, Any]) -> None:
+        """Take a claim back; where that fails it ends by itself, in a minute."""
+        with suppress(dynamo.ConditionFailed, Unavailable):
+            dynamo.delete(
+                self._table,
+                {"pk": claim["pk"], "sk": claim["sk"]},
+                condition="claim_id = :mine",
+                values={":mine": claim["claim_id"]},
+            )

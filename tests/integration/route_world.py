@@ -440,8 +440,13 @@ def _seen(world: World) -> Call:
 
 def _emergency(world: World) -> Call:
     patient = world.open_card()
+    # There is a cap for each of them.
+    clinician, clinic = desk_world.account(), world.other
+    body = {"role": "clinician", "name": "Дежурный Д. Д."}
+    made = desk_world.appoint(clinic.registrar, clinician, clinic.clinic_id, **body)
+    assert made.status == 201, made
     body = {"snils": patient.snils, "birth_date": "1980-04-12", "reason": "без сознания"}
-    return Call(world.other.clinician.api, "", "", body, headers=_key(world), whose=patient)
+    return Call(clinician.api, "", "", body, headers=_key(world), whose=patient)
 
 
 def _clinic(world: World) -> Call:
@@ -612,6 +617,7 @@ MAKERS: dict[str, Callable[[World], Call]] = {
         world.clinic.clinician.api,
         "",
         f"/v1/clinic/cards/{world.patient.card_id}/imports",
+        headers=_key(world),
         whose=world.patient,
     ),
     "POST /v1/clinic/cards/{card_id}/results/{record_id}/seen": _seen,

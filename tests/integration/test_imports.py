@@ -29,6 +29,16 @@ def order(chart: Chart) -> Json:
     return ordered
 
 
+def test_a_key_orders_once(chart: Chart) -> None:
+    path = f"{chart.path}/imports"
+    first, again, other = (
+        chart.doctor.post(path, headers={"Idempotency-Key": key}) for key in ("a", "a", "b")
+    )
+    assert [each.status for each in (first, again, other)] == [201, 201, 201]
+    assert first.json["import_id"] == again.json["import_id"] != other.json["import_id"]
+    assert chart.doctor.post(path, headers={"Idempotency-Key": "ключ"}).status == 422
+
+
 def upload(ordered: Json, body: bytes) -> str:
     """Put the file where the form says; moto judges no POST policies."""
     key: str = ordered["upload"]["fields"]["key"]
