@@ -38,7 +38,7 @@ export default defineConfig({
   // A machine that stalls for a minute is no finding; the list says "flaky", and which.
   retries: process.env.CI ? 2 : 0,
   reporter: [["list"]],
-  use: { baseURL, launchOptions, trace: "retain-on-failure" },
+  use: { baseURL, launchOptions, trace: "on-first-retry" },
   // All of it once at each width and in each language, on two of the four combinations.
   projects: [
     { name: "phone-ru", use: { viewport: phone, locale: "ru-RU", hasTouch: true } },

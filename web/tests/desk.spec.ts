@@ -1,19 +1,20 @@
 /** The desk, by those who work at it; what they change is of people whom the test enters itself. */
 
+import { execFileSync } from "node:child_process";
 import type { Page } from "@playwright/test";
 import en from "../src/desk/texts/en.json" with { type: "json" };
 import ru from "../src/desk/texts/ru.json" with { type: "json" };
 import { look } from "./look";
 import {
-  type Account,
   account,
   test as base,
   code,
+  enter,
   expect,
   lastMessage,
   person,
   signedInApi,
-  totp,
+  signIn,
 } from "./stack";
 
 type Say = (key: keyof typeof ru, values?: Record<string, string>) => string;
@@ -31,22 +32,6 @@ const test = base.extend<{ d: Say }>({
   },
 });
 
-/** Sign in with the app; each of its codes serves once, so the next one may have to come first. */
-async function enter(page: Page, t: (key: "second.submit") => string, who: Account, path: string) {
-  await page.goto(`/sign-in?next=${encodeURIComponent(path)}`);
-  await page.locator("input[name=login]").fill(who.login);
-  await page.locator("input[name=password]").fill(who.password);
-  await page.locator("button[type=submit]").click();
-  const field = page.locator("input[name=code]");
-  await field.waitFor();
-  await expect(async () => {
-    if ((await field.count()) === 0) return;
-    await field.fill(totp(who.totp_secret ?? ""), { timeout: 1_000 });
-    await page.getByRole("button", { name: t("second.submit") }).click();
-    await expect(field).toHaveCount(0, { timeout: 10_000 });
-  }).toPass({ intervals: [3_000], timeout: 120_000 });
-}
-
 /** A СНИЛС that nobody has: its last two digits are the check number of the first nine. */
 function newSnils(): string {
   const digits = String(100_000_000 + Math.floor(Math.random() * 800_000_000));
@@ -54,13 +39,18 @@ function newSnils(): string {
   return digits + String((sum % 101) % 100).padStart(2, "0");
 }
 
-/** The number of an account that the person of the next test makes for themselves. */
+const PASSWORD = "seven-geese-above-the-marsh-40";
+
+/** A phone that has no account: so many messages an hour go to one, whoever asks for them. */
+const newPhone = () => `+7900${1_000_000 + Math.floor(Math.random() * 8_999_999)}`;
+
+/** The number of an account that somebody makes for themselves. */
 async function registered(page: Page): Promise<string> {
-  const phone = `+7900${String(1_000_000 + Math.floor(Math.random() * 8_999_999))}`;
+  const phone = newPhone();
   const started = await page.request.post("/v1/auth/register", {
     data: {
       phone,
-      password: "seven-geese-above-the-marsh-40",
+      password: PASSWORD,
       last_name: "Берёзкина",
       first_name: "Мария",
       birth_date: "1951-05-09",
@@ -76,7 +66,7 @@ async function registered(page: Page): Promise<string> {
 }
 
 test("a registrar enters a person and brings them to their card", async ({ page, t, d }) => {
-  await enter(page, t, await account(page, "registrar of clinic 1"), "/desk");
+  await enter(page, await account(page, "registrar of clinic 1"), "/desk");
   await page.getByRole("link", { name: d("people.about") }).waitFor();
   await look(page, "desk-01-registrar");
   await page.getByRole("link", { name: d("people.about") }).click();
@@ -111,7 +101,7 @@ test("a registrar enters a person and brings them to their card", async ({ page,
   await page.getByText(d("consent.given"), { exact: true }).waitFor();
 
   await page.getByRole("button", { name: d("verify.open") }).click();
-  await page.getByLabel(t("person.phone")).fill("+7 900 000-99-97");
+  await page.getByLabel(t("person.phone")).fill(newPhone());
   await page.getByRole("button", { name: d("verify.send") }).click();
   await page.locator("input[name=code]").fill("000000");
   await page.locator("input[name=document_checked]").check();
@@ -160,9 +150,17 @@ test("a registrar enters a person and brings them to their card", async ({ page,
   await look(page, "desk-12-merge-refused");
 });
 
+type Call = Awaited<ReturnType<typeof signedInApi>>;
+
+interface Entered {
+  patient_id: string;
+  snils: string;
+  phone: string;
+  password: string;
+}
+
 /** Somebody attached to clinic 1 whose account is verified, entered by its registrar's own calls. */
-async function attachedElsewhere(page: Page): Promise<{ snils: string; phone: string }> {
-  const call = await signedInApi(page, await account(page, "registrar of clinic 1"));
+async function attached(page: Page, call: Call): Promise<Entered> {
   const snils = newSnils();
   const entered = await call("/v1/clinic/patients", {
     snils,
@@ -182,16 +180,30 @@ async function attachedElsewhere(page: Page): Promise<{ snils: string; phone: st
     snils,
     document_checked: true,
   });
-  return { snils, phone };
+  return { patient_id: entered.patient_id, snils, phone, password: PASSWORD };
+}
+
+/** The same with an open card. */
+async function withCard(page: Page, call: Call): Promise<Entered & { card: string }> {
+  const entered = await attached(page, call);
+  const of = `/v1/clinic/patients/${entered.patient_id}`;
+  const { card_id } = await call(`${of}/card`);
+  const document = await call("/v1/consents/documents/current", undefined, "GET");
+  await call(`${of}/consents`, {
+    document_version: document.version,
+    document_sha256: document.sha256,
+    signed_on: new Date().toISOString().slice(0, 10),
+  });
+  return { ...entered, card: card_id };
 }
 
 test("a registrar attaches somebody of another clinic by the code sent to them", async ({
   page,
-  t,
   d,
 }) => {
-  const { snils, phone } = await attachedElsewhere(page);
-  await enter(page, t, await account(page, "registrar of clinic 2"), "/desk/people");
+  const call = await signedInApi(page, await account(page, "registrar of clinic 1"));
+  const { snils, phone } = await attached(page, call);
+  await enter(page, await account(page, "registrar of clinic 2"), "/desk/people");
   await page.getByLabel(d("snils")).fill(snils);
   await page.getByRole("button", { name: d("find") }).click();
   await page.getByText(d("step.account.bound")).waitFor();
@@ -216,7 +228,7 @@ test("a registrar attaches somebody of another clinic by the code sent to them",
 });
 
 test("a registrar's staff, contested entries and release rules", async ({ page, t, d }) => {
-  await enter(page, t, await account(page, "registrar of clinic 1"), "/desk/staff");
+  await enter(page, await account(page, "registrar of clinic 1"), "/desk/staff");
   await page.getByText("Лебедева Екатерина Викторовна").waitFor();
   await page.getByLabel(d("appoint.phone")).fill("+7 900 000-99-97");
   await page.getByLabel(d("appoint.name")).fill("Новикова Ольга Петровна");
@@ -239,6 +251,117 @@ test("a registrar's staff, contested entries and release rules", async ({ page, 
   await page.getByText(d("saved"), { exact: true }).waitFor();
   await look(page, "desk-18-release");
 });
+
+test("a registrar who asks for code after code is told how long to wait", async ({
+  page,
+  t,
+  d,
+}) => {
+  const registrar = await account(page, "registrar of clinic 1");
+  const call = await signedInApi(page, registrar);
+  const { snils } = await attached(page, call);
+  const phone = await registered(page);
+  await call("/v1/clinic/accounts/verify/start", { phone });
+  for (let wrong = 0; wrong < 5; wrong++) {
+    const given = { phone, code: "none", snils, document_checked: true };
+    await call("/v1/clinic/accounts/verify", given, "POST", 401);
+  }
+  const other = newSnils();
+  await call("/v1/clinic/patients", {
+    snils: other,
+    last_name: "Берёзкина",
+    first_name: "Мария",
+    birth_date: "1951-05-09",
+    sex: "female",
+  });
+  await enter(page, registrar, "/desk/people");
+  await page.getByLabel(d("snils")).fill(other);
+  await page.getByRole("button", { name: d("find") }).click();
+  await page.getByRole("button", { name: d("verify.open") }).click();
+  await page.getByLabel(t("person.phone")).fill(phone);
+  await page.getByRole("button", { name: d("verify.send") }).click();
+  const told = page.getByRole("dialog").getByRole("alert");
+  await expect(told).toContainText(/\d+\s(мин|сек|min|sec)/);
+  await look(page, "desk-19-wait");
+  // What was entered stays, for when the wait is over.
+  await expect(page.getByLabel(t("person.phone"))).toHaveValue(phone);
+});
+
+test("a registrar answers a patient who contests a reading", async ({ page, d }) => {
+  const registrar = await account(page, "registrar of clinic 1");
+  const call = await signedInApi(page, registrar);
+  const patient = await withCard(page, call);
+  const asDoctor = await signedInApi(page, await account(page, "another clinician of clinic 1"));
+  await asDoctor(`/v1/clinic/cards/${patient.card}/summary`, undefined, "GET");
+  const asPatient = await signedInApi(page, { ...patient, login: patient.phone });
+  const journal = `/v1/cards/${patient.card}/journal`;
+  const { items } = await asPatient(journal, undefined, "GET");
+  const read = items.find((each: { action: string }) => each.action === "read_as_clinician");
+  const text = `Я не была у этого врача. ${Date.now()}`;
+  await asPatient(`${journal}/${read.entry_id}/contest`, { text });
+
+  await enter(page, registrar, "/desk/cases");
+  const contested = page.locator("article", { hasText: text });
+  await contested.getByRole("button", { name: d("cases.reply") }).click();
+  const dialog = page.getByRole("dialog");
+  const answer = "Врач смотрел карту перед приёмом, на который вы записаны.";
+  await dialog.getByLabel(d("cases.answer")).fill(answer);
+  await look(page, "desk-61-answer");
+  await dialog.getByRole("button", { name: d("send") }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(contested).toHaveCount(0);
+  await page.getByLabel(d("cases.show")).selectOption("answered");
+  await expect(contested).toContainText(answer);
+  await look(page, "desk-62-answered");
+  const told = await asPatient(`${journal}/${read.entry_id}/contest`, undefined, "GET");
+  expect(told.answer).toBe(answer);
+});
+
+test("a clinician sends a laboratory's document, and what is held is shown once seen", async ({
+  page,
+  t,
+  d,
+}) => {
+  const registrar = await signedInApi(page, await account(page, "registrar of clinic 1"));
+  const patient = await withCard(page, registrar);
+  const rules = await registrar("/v1/clinic/release-rules", undefined, "GET");
+  await registrar("/v1/clinic/release-rules", { laboratory: 3, diagnostic: 3 }, "PUT");
+  try {
+    const clinician = await account(page, "another clinician of clinic 1");
+    await enter(page, clinician, `/desk/cards/${patient.card}/send`);
+    await page.getByRole("button", { name: d("send.choose") }).waitFor();
+    await give(page, "protocol.xml", laboratory(patient.snils));
+    await page.getByRole("button", { name: d("send.submit") }).click();
+    await page.getByText(d("outcome.all")).waitFor();
+    const created = page.getByRole("row", { name: d("outcome.created") });
+    await expect(created.getByRole("cell").last()).toHaveText(/^[1-9]\d*$/);
+    await look(page, "desk-37-cda-outcome");
+  } finally {
+    await registrar("/v1/clinic/release-rules", rules, "PUT");
+  }
+  const asPatient = await signedInApi(page, { ...patient, login: patient.phone });
+  const results = `/v1/cards/${patient.card}/results`;
+  expect((await asPatient(results, undefined, "GET")).items).toEqual([]);
+
+  await page.getByRole("link", { name: d("send.back") }).click();
+  const tabs = page.getByRole("navigation", { name: t("card.sections") });
+  await tabs.getByRole("link", { name: t("card.results") }).click();
+  await page.locator("article h3 a").first().click();
+  await page.getByRole("button", { name: d("held.see") }).waitFor();
+  await look(page, "desk-38-held");
+  await page.getByRole("button", { name: d("held.see") }).click();
+  await page.getByText(d("held.seen")).waitFor();
+  const shown = await asPatient(results, undefined, "GET");
+  expect(shown.items[0].conclusion).toBe("Гипергликемия.");
+});
+
+/** A СЭМД as tests/cda.py writes them, about whoever has this СНИЛС, born 9 May 1951. */
+function laboratory(snils: string): string {
+  const mark = String(Date.now());
+  const made = `Laboratory("${snils}", "19510509", number="${mark}", set_number="${mark}")`;
+  const program = `import sys; from tests.cda import Laboratory; sys.stdout.buffer.write(str(${made}).encode())`;
+  return execFileSync(".venv/bin/python", ["-c", program], { cwd: "..", encoding: "utf-8" });
+}
 
 /** A Bundle of that many visits by one mark, and, where wanted, what is refused or kept. */
 function bundle(mark: string, visits: number, more: object[] = []): string {
@@ -269,7 +392,7 @@ async function give(page: Page, name: string, content: string): Promise<void> {
 
 test("a clinician reads a card and adds to it", async ({ page, t, d }) => {
   const mark = `${test.info().project.name}-${Date.now()}`;
-  await enter(page, t, await account(page, "another clinician of clinic 1"), "/desk");
+  await enter(page, await account(page, "another clinician of clinic 1"), "/desk");
   await page.getByRole("link", { name: d("cards.about") }).waitFor();
   await look(page, "desk-20-clinician");
   await page.getByRole("link", { name: d("cards.about") }).click();
@@ -357,8 +480,8 @@ test("a clinician reads a card and adds to it", async ({ page, t, d }) => {
   await look(page, "desk-34-cda-refused");
 });
 
-test("a clinician uploads what is too large for a request", async ({ page, t, d }) => {
-  await enter(page, t, await account(page, "another clinician of clinic 1"), "/desk/cards");
+test("a clinician uploads what is too large for a request", async ({ page, d }) => {
+  await enter(page, await account(page, "another clinician of clinic 1"), "/desk/cards");
   await page.getByLabel(d("snils")).fill(person("open card, small").snils);
   await page.getByRole("button", { name: d("find") }).click();
   await page.getByRole("link", { name: d("send.title") }).click();
@@ -379,7 +502,7 @@ test("a clinician of another clinic is refused, and opens a card in an emergency
   d,
 }) => {
   const whose = person("open card, small");
-  await enter(page, t, await account(page, "clinician of clinic 2"), "/desk/cards/unknown/summary");
+  await enter(page, await account(page, "clinician of clinic 2"), "/desk/cards/unknown/summary");
   await page.getByText(d("card.forbidden.title")).first().waitFor();
   await look(page, "desk-40-forbidden");
   await page
@@ -407,7 +530,8 @@ test("a clinician of another clinic is refused, and opens a card in an emergency
 });
 
 test("an operator enters and connects regions and clinics", async ({ page, t, d }) => {
-  await enter(page, t, await account(page, "operator"), "/desk");
+  await page.goto("/sign-in?next=%2Fdesk");
+  await signIn(page, t, await account(page, "operator"));
   await page.getByRole("link", { name: d("regions.about") }).waitFor();
   await look(page, "desk-50-operator");
   await page.getByRole("link", { name: d("regions.about") }).click();
@@ -417,6 +541,7 @@ test("an operator enters and connects regions and clinics", async ({ page, t, d 
   await dialog.getByLabel(d("name")).fill("Калужская область");
   await look(page, "desk-51-region");
   await dialog.getByRole("button", { name: d("save") }).click();
+  await expect(dialog).toHaveCount(0);
   await page.getByText("Калужская область").first().waitFor();
   await look(page, "desk-52-regions");
   const menu = page.getByRole("navigation", { name: t("nav.desk") });
@@ -429,6 +554,7 @@ test("an operator enters and connects regions and clinics", async ({ page, t, d 
   await dialog.getByLabel(d("clinics.address")).fill("Калуга, Показательный проезд, 2");
   await look(page, "desk-53-clinic");
   await dialog.getByRole("button", { name: d("save") }).click();
+  await expect(dialog).toHaveCount(0);
   await page.getByText("Поликлиника «Лесная»").first().waitFor();
   await look(page, "desk-54-clinics");
   await page.getByLabel(d("clinics.find")).fill("нет такой поликлиники");
@@ -446,15 +572,8 @@ test("an operator enters and connects regions and clinics", async ({ page, t, d 
   await look(page, "desk-55-registrars");
 });
 
-test("who has no role is told what to do", async ({ page, t, d }) => {
-  const who = await account(page, "open card, small");
-  const seen = await lastMessage(page, who.login);
-  await page.goto("/sign-in?next=%2Fdesk");
-  await page.getByLabel(t("sign_in.login")).fill(who.login);
-  await page.getByLabel(t("sign_in.password")).fill(who.password);
-  await page.getByRole("button", { name: t("sign_in.submit") }).click();
-  await page.getByLabel(t("second.sms.label")).fill(await code(page, who.login, seen));
-  await page.getByRole("button", { name: t("second.submit") }).click();
+test("who has no role is told what to do", async ({ page, d }) => {
+  await enter(page, await account(page, "open card, small"), "/desk");
   await page.getByText(d("no_role.title")).waitFor();
   await look(page, "desk-60-no-role");
 });

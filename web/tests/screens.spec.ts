@@ -1,7 +1,7 @@
 /** Every screen at each width and in each language. */
 
 import { look } from "./look";
-import { account, signIn, test } from "./stack";
+import { account, code, enter, lastMessage, test } from "./stack";
 
 test("the screens of a guest", async ({ page, t }) => {
   await page.goto("/");
@@ -43,14 +43,15 @@ test("the screens of a guest", async ({ page, t }) => {
 
 test("the screens of a patient with an open card", async ({ page, t }) => {
   const who = await account(page, "open card, rich");
+  const seen = await lastMessage(page, who.login);
   await page.goto("/sign-in");
   await page.getByLabel(t("sign_in.login")).fill(who.login);
   await page.getByLabel(t("sign_in.password")).fill(who.password);
   await page.getByRole("button", { name: t("sign_in.submit") }).click();
   await page.getByLabel(t("second.sms.label")).waitFor();
   await look(page, "11-second-step");
-  await page.goto("/sign-in");
-  await signIn(page, t, who);
+  await page.getByLabel(t("second.sms.label")).fill(await code(page, who.login, seen));
+  await page.getByRole("button", { name: t("second.submit") }).click();
   await page.locator("a.panel").first().waitFor();
   await look(page, "12-clinics");
   await page.locator("a.panel").first().click();
@@ -132,16 +133,14 @@ test("the screens of a patient with an open card", async ({ page, t }) => {
 });
 
 test("the screens of a patient whose card is closed", async ({ page, t }) => {
-  await page.goto("/access");
-  await signIn(page, t, await account(page, "account_verified fails"));
+  await enter(page, await account(page, "account_verified fails"), "/access");
   await page.locator(".step-missing").first().waitFor();
   await look(page, "32-access-no-clinic");
   await page.goto("/settings");
   await page.getByText(t("settings.unverified"), { exact: true }).waitFor();
   await look(page, "33-settings-unverified");
-  await page.getByRole("button", { name: t("nav.sign_out") }).click();
-  await page.goto("/access");
-  await signIn(page, t, await account(page, "clinic_connected fails"));
+  await page.context().clearCookies();
+  await enter(page, await account(page, "clinic_connected fails"), "/access");
   await page.locator(".step-missing").first().waitFor();
   await look(page, "34-access");
   await page.goto("/clinics");

@@ -58,6 +58,7 @@ export default function Send() {
   const take = async (file: File | undefined) => {
     sent.reset();
     if (!file) return;
+    setGiven(undefined); // until this one is read, the one before must not be sent for it
     const start = (await file.slice(0, 200).text()).replace(/^\uFEFF/, "").trimStart();
     setGiven({ file, cda: start.startsWith("<") });
   };
