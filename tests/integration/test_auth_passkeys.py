@@ -210,10 +210,13 @@ def test_a_passkey_is_removed() -> None:
 
 def test_a_lost_answer_is_given_again() -> None:
     person = register()
-    authenticator = Authenticator()
-    asked = person.api.post("/v1/auth/passkeys/options").json["options"]
-    body = {"credential": authenticator.create(asked), "name": "Телефон"}
     key = {"Idempotency-Key": "one"}
+    asked = person.api.post("/v1/auth/passkeys/options").json["options"]
+    unverified = {"credential": Authenticator(flags=_PRESENT).create(asked)}
+    assert person.api.post("/v1/auth/passkeys", unverified, headers=key).status == 401
+    # What was refused leaves its key free.
+    asked = person.api.post("/v1/auth/passkeys/options").json["options"]
+    body = {"credential": Authenticator().create(asked), "name": "Телефон"}
     first = person.api.post("/v1/auth/passkeys", body, headers=key)
     again = person.api.post("/v1/auth/passkeys", body, headers=key)
     assert (first.status, first.json) == (201, again.json)
