@@ -14,6 +14,7 @@ from local.errors import CannotStart
 SCREEN = """
 Medkarta is ready: {base_url}   ({seconds:.0f} s)
 
+  The portal       {portal_url}
   Try the API      {base_url}/_local/docs
   Text messages    {base_url}/_local/outbox?to=%2B7…     (all: {base_url}/_local/outbox)
   Logs             {folder}/functions.log
@@ -58,6 +59,7 @@ def screen(running: stack.Running, seconds: float, *, kept: bool) -> str:
     first = accounts[0] if accounts else {"login": "+7…", "password": "…"}
     return SCREEN.format(
         base_url=running.base_url,
+        portal_url=running.portal_url,
         seconds=seconds,
         folder=running.folder,
         accounts=heading + "".join(lines) if accounts else "",

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from starlette.applications import Starlette
@@ -75,11 +76,13 @@ class Front:
     def __init__(
         self,
         deployed: Deployed,
+        portal_url: str,
         outbox: Callable[[str | None], list[Json]],
         demo: Callable[[], Json | None],
         ready: Callable[[], bool],
     ) -> None:
         self.deployed = deployed
+        self.portal_url = portal_url
         self.outbox = outbox
         self.demo = demo
         self.ready = ready
@@ -161,9 +164,18 @@ class Front:
             kept = {"Cache-Control": FOR_EVER if built else "no-cache"}
             return FileResponse(file, headers={**pages.headers(self.deployed.endpoint), **kept})
         if path == "/" or "text/html" in request.headers.get("accept", ""):
+            if request.url.netloc != urlsplit(self.portal_url).netloc:
+                return self.to_portal(request)
             headers = {**pages.headers(self.deployed.endpoint), "Cache-Control": "no-cache"}
             return FileResponse(PORTAL / "index.html", headers=headers)
         return await self.to_gateway(request)
+
+    def to_portal(self, request: Request) -> Response:
+        """Whoever opens a page by another name, to the one that its cookie and passkeys know."""
+        query = f"?{request.url.query}" if request.url.query else ""
+        path = request.scope["raw_path"].decode("ascii").lstrip("/")
+        headers = {"Cache-Control": "no-store", "Location": f"{self.portal_url}/{path}{query}"}
+        return Response(status_code=307, headers=headers)
 
     async def to_gateway(self, request: Request) -> Response:
         """Forward to the deployed stage, within the gateway's limits."""

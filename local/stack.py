@@ -50,9 +50,13 @@ class DemoLoader(Protocol):
 
 @dataclass
 class Running:
-    """A stack that answers at `base_url`; `folder` holds its logs."""
+    """A stack that answers at `base_url`; `folder` holds its logs.
+
+    Browsers come to `portal_url`: WebAuthn knows localhost, but no address, as a relying party.
+    """
 
     base_url: str
+    portal_url: str
     deployed: Deployed
     folder: Path
     demo: Json | None = field(default=None)
@@ -87,15 +91,18 @@ def start(
         listener = cleanup.enter_context(_listen(port))
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         folder = cleanup.enter_context(_run_folder(state))
-        settings = local_settings(base_url)
+        portal_url = base_url.replace("127.0.0.1", "localhost")
+        settings = local_settings(portal_url)
         say("Building the functions …")
         built = build_local(folder / "build.log")
         say("Starting the platform …")
         endpoint = cleanup.enter_context(_platform(folder, keep=state is not None))
         say("Deploying the template …")
         deployed = deploy(built, endpoint, stack=settings.stack, parameters=settings.parameters)
-        running = Running(base_url, deployed, folder)
-        front = Front(deployed, running.outbox, lambda: running.demo, lambda: running.ready)
+        running = Running(base_url, portal_url, deployed, folder)
+        front = Front(
+            deployed, portal_url, running.outbox, lambda: running.demo, lambda: running.ready
+        )
         cleanup.enter_context(_serve(front, listener))
         if demo:
             running.demo = _demo(running, say)
@@ -111,12 +118,12 @@ class Settings:
     parameters: dict[str, str]
 
 
-def local_settings(base_url: str) -> Settings:
+def local_settings(portal_url: str) -> Settings:
     """The `local` environment of samconfig.toml, and what only this machine knows."""
     with (ROOT / "samconfig.toml").open("rb") as file:
         values = tomllib.load(file)["local"]["deploy"]["parameters"]
     parameters = dict(pair.split("=", 1) for pair in values["parameter_overrides"])
-    here = {"Architecture": HOST_ARCHITECTURE, "PortalUrl": base_url}
+    here = {"Architecture": HOST_ARCHITECTURE, "PortalUrl": portal_url}
     return Settings(values["stack_name"], {**parameters, **here})
 
 

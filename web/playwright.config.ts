@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { defineConfig } from "@playwright/test";
 
-// PORTAL=http://127.0.0.1:8080 tests a stack that runs already.
-const own = "http://127.0.0.1:8344";
+// PORTAL=http://localhost:8080 tests a stack that runs already.
+const own = "http://localhost:8344";
 const baseURL = process.env.PORTAL ?? own;
 const chromium = "/usr/bin/chromium"; // Debian's; elsewhere Playwright's own is used
 
@@ -47,6 +47,26 @@ export default defineConfig({
       name: "desktop-ru",
       grep: /from the catalogue to the extract/,
       use: { viewport: desktop, locale: "ru-RU" },
+    },
+    {
+      name: "walk-large-ru",
+      testMatch: "walk.spec.ts",
+      // Text at 200 %, as a browser's own setting makes it.
+      use: {
+        viewport: phone,
+        locale: "ru-RU",
+        launchOptions: { ...launchOptions, args: ["--blink-settings=defaultFontSize=32"] },
+      },
+    },
+    {
+      name: "walk-forced-en",
+      testMatch: "walk.spec.ts",
+      use: {
+        viewport: desktop,
+        locale: "en-GB",
+        colorScheme: "dark",
+        contextOptions: { forcedColors: "active", contrast: "more", reducedMotion: "reduce" },
+      },
     },
     ...(every ? more : []),
   ],

@@ -3,7 +3,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 
 const FIRST_LOAD_LIMIT = 150 * 1024; // bytes of script, gzip
-const API = process.env.API ?? "http://127.0.0.1:8080";
+const API = process.env.API ?? "http://localhost:8080";
 
 export default defineConfig({
   plugins: [labels(), react(), firstLoad()],

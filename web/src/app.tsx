@@ -48,6 +48,7 @@ const CLOSED: Record<string, ComponentType> = {
   "/settings/consents": screen(() => import("./screens/consents")),
   "/settings/devices": screen(() => import("./screens/devices")),
   "/settings/factors": screen(() => import("./screens/factors")),
+  "/settings/hidden": screen(() => import("./screens/hidden")),
   "/settings/password": screen(() => import("./screens/password")),
 };
 

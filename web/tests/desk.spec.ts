@@ -1,10 +1,10 @@
 /** The desk, by those who work at it; what they change is of people whom the test enters itself. */
 
-import { execFileSync } from "node:child_process";
 import type { Page } from "@playwright/test";
 import en from "../src/desk/texts/en.json" with { type: "json" };
 import ru from "../src/desk/texts/ru.json" with { type: "json" };
 import { look } from "./look";
+import { attached, bundle, laboratory, newPhone, newSnils, registered, withCard } from "./people";
 import {
   account,
   test as base,
@@ -31,39 +31,6 @@ const test = base.extend<{ d: Say }>({
     );
   },
 });
-
-/** A СНИЛС that nobody has: its last two digits are the check number of the first nine. */
-function newSnils(): string {
-  const digits = String(100_000_000 + Math.floor(Math.random() * 800_000_000));
-  const sum = [...digits].reduce((all, digit, place) => all + Number(digit) * (9 - place), 0);
-  return digits + String((sum % 101) % 100).padStart(2, "0");
-}
-
-const PASSWORD = "seven-geese-above-the-marsh-40";
-
-/** A phone that has no account: so many messages an hour go to one, whoever asks for them. */
-const newPhone = () => `+7900${1_000_000 + Math.floor(Math.random() * 8_999_999)}`;
-
-/** The number of an account that somebody makes for themselves. */
-async function registered(page: Page): Promise<string> {
-  const phone = newPhone();
-  const started = await page.request.post("/v1/auth/register", {
-    data: {
-      phone,
-      password: PASSWORD,
-      last_name: "Берёзкина",
-      first_name: "Мария",
-      birth_date: "1951-05-09",
-    },
-  });
-  const { challenge_id } = await started.json();
-  const given = { method: "sms", code: await code(page, phone) };
-  const made = await page.request.post(`/v1/auth/challenges/${challenge_id}/verify`, {
-    data: given,
-  });
-  expect(made.ok(), await made.text()).toBe(true);
-  return phone;
-}
 
 test("a registrar enters a person and brings them to their card", async ({ page, t, d }) => {
   await enter(page, await account(page, "registrar of clinic 1"), "/desk");
@@ -149,53 +116,6 @@ test("a registrar enters a person and brings them to their card", async ({ page,
   await other.getByRole("alert").waitFor();
   await look(page, "desk-12-merge-refused");
 });
-
-type Call = Awaited<ReturnType<typeof signedInApi>>;
-
-interface Entered {
-  patient_id: string;
-  snils: string;
-  phone: string;
-  password: string;
-}
-
-/** Somebody attached to clinic 1 whose account is verified, entered by its registrar's own calls. */
-async function attached(page: Page, call: Call): Promise<Entered> {
-  const snils = newSnils();
-  const entered = await call("/v1/clinic/patients", {
-    snils,
-    last_name: "Берёзкина",
-    first_name: "Мария",
-    birth_date: "1951-05-09",
-    sex: "female",
-  });
-  const attachment = `/v1/clinic/patients/${entered.patient_id}/attachment`;
-  await call(attachment, { code: null }, "PUT");
-  const phone = await registered(page);
-  const seen = await lastMessage(page, phone);
-  await call("/v1/clinic/accounts/verify/start", { phone });
-  await call("/v1/clinic/accounts/verify", {
-    phone,
-    code: await code(page, phone, seen),
-    snils,
-    document_checked: true,
-  });
-  return { patient_id: entered.patient_id, snils, phone, password: PASSWORD };
-}
-
-/** The same with an open card. */
-async function withCard(page: Page, call: Call): Promise<Entered & { card: string }> {
-  const entered = await attached(page, call);
-  const of = `/v1/clinic/patients/${entered.patient_id}`;
-  const { card_id } = await call(`${of}/card`);
-  const document = await call("/v1/consents/documents/current", undefined, "GET");
-  await call(`${of}/consents`, {
-    document_version: document.version,
-    document_sha256: document.sha256,
-    signed_on: new Date().toISOString().slice(0, 10),
-  });
-  return { ...entered, card: card_id };
-}
 
 test("a registrar attaches somebody of another clinic by the code sent to them", async ({
   page,
@@ -354,33 +274,6 @@ test("a clinician sends a laboratory's document, and what is held is shown once 
   const shown = await asPatient(results, undefined, "GET");
   expect(shown.items[0].conclusion).toBe("Гипергликемия.");
 });
-
-/** A СЭМД as tests/cda.py writes them, about whoever has this СНИЛС, born 9 May 1951. */
-function laboratory(snils: string): string {
-  const mark = String(Date.now());
-  const made = `Laboratory("${snils}", "19510509", number="${mark}", set_number="${mark}")`;
-  const program = `import sys; from tests.cda import Laboratory; sys.stdout.buffer.write(str(${made}).encode())`;
-  return execFileSync(".venv/bin/python", ["-c", program], { cwd: "..", encoding: "utf-8" });
-}
-
-/** A Bundle of that many visits by one mark, and, where wanted, what is refused or kept. */
-function bundle(mark: string, visits: number, more: object[] = []): string {
-  const entry = Array.from({ length: visits }, (_, number) => ({
-    resource: {
-      resourceType: "Encounter",
-      identifier: [{ system: "urn:medkarta:desk-test", value: `${mark}-${number}` }],
-      status: "finished",
-      class: { system: "http://terminology.hl7.org/CodeSystem/v3-ActCode", code: "AMB" },
-      period: { start: "2026-11-02T09:00:00+03:00", end: "2026-11-02T09:20:00+03:00" },
-      reasonCode: [{ text: `Осмотр ${number + 1}. ${"Жалоб нет. ".repeat(8)}` }],
-    },
-  }));
-  return JSON.stringify({
-    resourceType: "Bundle",
-    type: "batch",
-    entry: [...entry, ...more.map((resource) => ({ resource }))],
-  });
-}
 
 async function give(page: Page, name: string, content: string): Promise<void> {
   await page.locator("input[type=file]").setInputFiles({

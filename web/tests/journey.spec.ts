@@ -1,6 +1,8 @@
 /** From the catalogue to the extract and back to a withdrawn consent, as a patient walks it. */
 
 import { readFileSync } from "node:fs";
+import { look } from "./look";
+import { bundle, PASSWORD, registered, withCard } from "./people";
 import {
   account,
   code,
@@ -210,4 +212,76 @@ test("a session that was ended elsewhere leads to the sign-in and back", async (
   await expect(page.getByText(t("sign_in.ended"), { exact: true })).toBeVisible();
   await signIn(page, t, who);
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(t("settings.devices"));
+});
+
+test("what a patient hides is listed, and is shown again", async ({ page, t }) => {
+  const registrar = await signedInApi(page, await account(page, "registrar of clinic 1"));
+  const patient = await withCard(page, registrar);
+  const asDoctor = await signedInApi(page, await account(page, "another clinician of clinic 1"));
+  const card = `/v1/clinic/cards/${patient.card}`;
+  await asDoctor(`${card}/fhir`, bundle(patient.card, 2));
+  const seen = async () => (await asDoctor(`${card}/visits`, undefined, "GET")).items.length;
+  expect(await seen()).toBe(2);
+
+  await enter(page, { ...patient, login: patient.phone }, `/cards/${patient.card}/visits`);
+  await page.locator("article h3 a").first().click();
+  await page.getByRole("button", { name: t("hide.record"), exact: true }).click();
+  await page
+    .getByRole("dialog")
+    .getByRole("button", { name: t("hide.record"), exact: true })
+    .click();
+  await expect(page.getByText(t("hide.hidden"), { exact: true })).toBeVisible();
+  expect(await seen()).toBe(1);
+
+  await page.goto("/settings");
+  await page.getByRole("link", { name: t("settings.hidden.lead") }).click();
+  const visits = page.getByRole("listitem").filter({
+    has: page.getByRole("heading", { name: t("section.visits"), exact: true }),
+  });
+  await expect(visits.getByText(t("hide.state.seen"))).toBeVisible();
+  await expect(visits.getByRole("list").getByRole("link")).toHaveCount(1);
+  await visits.getByRole("button", { name: t("hide.section") }).click();
+  await expect(visits.getByText(t("hide.state.all"), { exact: true })).toBeVisible();
+  await look(page, "37-hidden");
+  expect(await seen()).toBe(0);
+
+  // A record of a hidden section says why showing it alone does not help.
+  await page.goto(`/cards/${patient.card}/visits`);
+  await page.locator("article h3 a").first().click();
+  await page.getByRole("button", { name: t("hide.record.show") }).click();
+  await expect(page.getByText(t("hide.still"), { exact: true })).toBeVisible();
+  await page.getByRole("link", { name: t("settings.hidden") }).click();
+  await visits.getByRole("button", { name: t("hide.section.show") }).click();
+  await expect(visits.getByText(t("hide.state.seen"))).toBeVisible();
+  await expect.poll(seen).toBe(2);
+});
+
+test("a passkey is made, and signs in", async ({ page, t }) => {
+  const devices = await page.context().newCDPSession(page);
+  await devices.send("WebAuthn.enable");
+  await devices.send("WebAuthn.addVirtualAuthenticator", {
+    options: {
+      protocol: "ctap2",
+      transport: "internal",
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
+  });
+  const who = { login: await registered(page), password: PASSWORD };
+  await enter(page, who, "/settings/factors");
+  await page.getByRole("button", { name: t("factors.passkeys.add") }).click();
+  await expect(page.getByRole("button", { name: t("factors.passkeys.remove") })).toBeVisible();
+  await signOut(page, t).click();
+  await page.getByRole("link", { name: t("nav.sign_in") }).click();
+  await page.getByLabel(t("sign_in.login")).fill(who.login);
+  await page.getByLabel(t("sign_in.password")).fill(who.password);
+  await page.getByRole("button", { name: t("sign_in.submit") }).click();
+  const other = page.getByRole("button", { name: t("second.passkey.choose") });
+  const sign = page.getByRole("button", { name: t("second.passkey.submit") });
+  await expect(other.or(sign)).toBeVisible();
+  if (await other.isVisible()) await other.click();
+  await sign.click();
+  await expect(signOut(page, t)).toBeVisible();
 });

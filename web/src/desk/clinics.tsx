@@ -65,13 +65,7 @@ export default function Clinics() {
                   {each.name} <Connected connected={each.connected} />
                 </p>
                 <p className="quiet">
-                  {[
-                    known.find(({ code }) => code === each.region)?.name,
-                    each.address,
-                    phone(each.phone),
-                  ]
-                    .filter(Boolean)
-                    .join(", ")}
+                  {where(each, known)}, {phone(each.phone)}
                 </p>
                 <div className="actions">
                   <Edit clinic={each} regions={known} />
@@ -83,6 +77,12 @@ export default function Clinics() {
       </Pages>
     </Page>
   );
+}
+
+/** The address, after its region where it does not begin with that itself. */
+function where({ region, address }: Clinic, known: Regions): string {
+  const name = known.find(({ code }) => code === region)?.name;
+  return !name || address.startsWith(name) ? address : `${name}, ${address}`;
 }
 
 function Edit({ clinic, regions }: { clinic?: Clinic; regions: Regions }) {

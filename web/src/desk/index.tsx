@@ -10,6 +10,7 @@ import { t } from "../texts";
 import { Page } from "../ui/page";
 import { useSession } from "../ui/session";
 import { Loaded, Loading, Notice } from "../ui/states";
+import { fullName } from "./parts";
 import { type DeskKey, d } from "./texts";
 import { Words } from "./words";
 
@@ -167,13 +168,14 @@ function Home({ places }: { places: Place[] }) {
   return (
     <Page title={t("nav.desk")}>
       <Loaded query={account}>
-        {({ appointments }) => (
+        {({ appointments, ...own }) => (
           <p className="lead">
             {appointments.map((each) => {
               const clinic = clinics.data?.items.find((one) => one.clinic_id === each.clinic_id);
               return (
                 <span key={`${each.role} ${each.clinic_id}`} className="held">
-                  {each.name}, {t(`role.${each.role}`).toLocaleLowerCase()}
+                  {each.role === "operator" ? fullName(own) : each.name},{" "}
+                  {t(`role.${each.role}`).toLocaleLowerCase()}
                   {clinic && `, ${clinic.name}`}
                 </span>
               );

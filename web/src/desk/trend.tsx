@@ -1,9 +1,9 @@
 import { useParams } from "wouter";
 import { api } from "../api/client";
-import { OneSeries } from "../screens/trend";
+import { TrendView } from "../screens/trend";
 import { t } from "../texts";
 import { Page } from "../ui/page";
-import { Empty, Incomplete, Loaded } from "../ui/states";
+import { Loaded } from "../ui/states";
 import { because, usePurpose } from "./purpose";
 
 /** One quantity of a patient over time. */
@@ -15,21 +15,7 @@ export default function Trend() {
   const back = { href: `/cards/${card}/results`, text: t("section.results") };
   return (
     <Page title={series.data?.series[0]?.name ?? t("trend.title")} back={back}>
-      <Loaded query={series}>
-        {(read) => (
-          <>
-            <Incomplete withheld={read.withheld} pending={read.pending} />
-            {read.series.length === 0 && <Empty title={t("trend.none")} />}
-            {read.series.map((each) => (
-              <OneSeries
-                key={`${each.system} ${each.code} ${each.unit}`}
-                series={each}
-                card={card}
-              />
-            ))}
-          </>
-        )}
-      </Loaded>
+      <Loaded query={series}>{(read) => <TrendView read={read} card={card} />}</Loaded>
     </Page>
   );
 }

@@ -1,8 +1,9 @@
+import { useState } from "react";
 import { useParams } from "wouter";
-import { api, client } from "../api/client";
+import { api } from "../api/client";
 import { t } from "../texts";
-import { Act } from "../ui/act";
 import { CardPage, SECTIONS, type Section } from "../ui/card-page";
+import { SectionHiding } from "../ui/hiding";
 import { byCursor, Pages } from "../ui/pages";
 import { PrescriptionPanel, ResultPanel, VisitPanel } from "../ui/records";
 import { Empty, Loaded } from "../ui/states";
@@ -23,7 +24,7 @@ export default function Card() {
   return (
     <CardPage card={card} section={section as Section}>
       <List card={card} />
-      <WhoSees card={card} section={section as Section} />
+      <WhoSees key={section} card={card} section={section as Section} />
     </CardPage>
   );
 }
@@ -127,18 +128,14 @@ function Prescriptions({ card }: { card: string }) {
   );
 }
 
-/** Hides the whole section from clinicians, or shows it again. */
+/** Whether doctors see the section; read only when it is asked for. */
 function WhoSees({ card, section }: { card: string; section: Section }) {
-  const params = { path: { card_id: card, section } };
-  const path = "/v1/cards/{card_id}/sections/{section}/hidden";
+  const [open, setOpen] = useState(false);
   return (
-    <details className="panel">
+    <details className="panel" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{t("hide.who")}</summary>
       <p>{t("hide.explained")}</p>
-      <div className="actions">
-        <Act text={t("hide.section")} act={() => client.PUT(path, { params })} />
-        <Act text={t("hide.section.show")} act={() => client.DELETE(path, { params })} />
-      </div>
+      {open && <SectionHiding card={card} section={section} />}
     </details>
   );
 }

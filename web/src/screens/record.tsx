@@ -1,12 +1,12 @@
 import type { UseQueryResult } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { Link, useParams } from "wouter";
-import { api, client, type Schemas } from "../api/client";
+import { api, cache, client, type Schemas } from "../api/client";
 import { counted, date, moment, t } from "../texts";
 import { Act } from "../ui/act";
 import { Page } from "../ui/page";
 import { Fact, PrescriptionView, ResultView, VisitView } from "../ui/records";
-import { Loaded } from "../ui/states";
+import { Loaded, Notice } from "../ui/states";
 import Missing from "./missing";
 
 type Kept = Schemas["OneVisit"] | Schemas["OneResult"] | Schemas["OnePrescription"];
@@ -109,16 +109,35 @@ function Around<One extends Kept>({
 }
 
 function HideRecord({ card, record, hidden }: Of & { hidden: boolean }) {
+  const [asked, setAsked] = useState(false);
   const params = { path: { card_id: card, record_id: record } };
   const path = "/v1/cards/{card_id}/records/{record_id}/hidden";
-  return hidden ? (
-    <Act text={t("hide.record.show")} act={() => client.DELETE(path, { params })} />
-  ) : (
-    <Act
-      text={t("hide.record")}
-      act={() => client.PUT(path, { params })}
-      ask={{ title: t("hide.ask"), body: <p>{t("hide.explained")}</p> }}
-    />
+  if (!hidden) {
+    return (
+      <Act
+        text={t("hide.record")}
+        act={() => client.PUT(path, { params })}
+        ask={{ title: t("hide.ask"), body: <p>{t("hide.explained")}</p> }}
+      />
+    );
+  }
+  return (
+    <>
+      <Act
+        text={t("hide.record.show")}
+        act={async () => {
+          await client.DELETE(path, { params });
+          await cache.invalidateQueries();
+          setAsked(true);
+        }}
+      />
+      {asked && (
+        <Notice tone="warning" title={t("hide.still")}>
+          <p>{t("hide.still.why")}</p>
+          <Link href="/settings/hidden">{t("settings.hidden")}</Link>
+        </Notice>
+      )}
+    </>
   );
 }
 

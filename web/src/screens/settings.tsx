@@ -5,7 +5,7 @@ import { Page } from "../ui/page";
 import { Fact } from "../ui/records";
 import { Loaded, Notice } from "../ui/states";
 
-const PARTS = ["consents", "devices", "factors", "password"] as const;
+const PARTS = ["consents", "devices", "factors", "password", "hidden"] as const;
 
 /** Who the account belongs to, and the way to what can be set. */
 export default function Settings() {

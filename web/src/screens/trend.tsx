@@ -3,6 +3,7 @@ import { api, type Schemas } from "../api/client";
 import { date, maybe, number, t } from "../texts";
 import { Page } from "../ui/page";
 import { Plot } from "../ui/plot";
+import { edges } from "../ui/records";
 import { Empty, Incomplete, Loaded } from "../ui/states";
 
 /** One quantity over time: the plot, and the same values as a table. */
@@ -15,30 +16,29 @@ export default function Trend() {
   const back = { href: `/cards/${card}/results`, text: t("section.results") };
   return (
     <Page title={first?.name ?? t("trend.title")} back={back}>
-      <Loaded query={series}>
-        {(read) => (
-          <>
-            <Incomplete withheld={read.withheld} pending={read.pending} />
-            {read.series.length === 0 && <Empty title={t("trend.none")} />}
-            {read.series.map((each) => (
-              <OneSeries
-                key={`${each.system} ${each.code} ${each.unit}`}
-                series={each}
-                card={card}
-              />
-            ))}
-            {read.not_numeric > 0 && (
-              <p className="quiet">{t("trend.not_numeric", { count: read.not_numeric })}</p>
-            )}
-            {!read.complete && <p className="quiet">{t("trend.not_all")}</p>}
-          </>
-        )}
-      </Loaded>
+      <Loaded query={series}>{(read) => <TrendView read={read} card={card} />}</Loaded>
     </Page>
   );
 }
 
-export function OneSeries({ series, card }: { series: Schemas["Series"]; card: string }) {
+/** All that was measured of a quantity, one part for each of its units. */
+export function TrendView({ read, card }: { read: Schemas["SeriesAnswer"]; card: string }) {
+  return (
+    <>
+      <Incomplete withheld={read.withheld} pending={read.pending} />
+      {read.series.length === 0 && <Empty title={t("trend.none")} />}
+      {read.series.map((each) => (
+        <OneSeries key={`${each.system} ${each.code} ${each.unit}`} series={each} card={card} />
+      ))}
+      {read.not_numeric > 0 && (
+        <p className="quiet">{t("trend.not_numeric", { count: read.not_numeric })}</p>
+      )}
+      {!read.complete && <p className="quiet">{t("trend.not_all")}</p>}
+    </>
+  );
+}
+
+function OneSeries({ series, card }: { series: Schemas["Series"]; card: string }) {
   const latestFirst = [...series.points].reverse();
   return (
     <section className="panel">
@@ -65,11 +65,7 @@ export function OneSeries({ series, card }: { series: Schemas["Series"]; card: s
               <td data-label={t("trend.value")}>
                 {number(point.value)} {series.unit}
               </td>
-              <td data-label={t("trend.range")}>
-                {[point.low, point.high]
-                  .map((edge) => (edge == null ? "" : number(edge)))
-                  .join("–")}
-              </td>
+              <td data-label={t("trend.range")}>{edges(point)}</td>
               <td data-label={t("trend.flag")}>
                 {maybe(`interpretation.${point.interpretation}`, "")}
               </td>

@@ -9,11 +9,14 @@ import { ProblemNotice } from "./states";
 /** A button that does something at once, or after a question where `ask` holds one. */
 export function Act({
   text,
+  about,
   act,
   ask,
   kind = "button button-second",
 }: {
   text: string;
+  /** What the text leaves to the eye, for screen readers: which of several it is about. */
+  about?: string;
   act: () => Promise<unknown>;
   ask?: { title: string; body: ReactNode };
   kind?: string;
@@ -35,6 +38,7 @@ export function Act({
         onPress={() => (ask ? setAsking(true) : begin())}
       >
         {done.isPending ? t("state.sending") : text}
+        {about && <span className="only-read"> {about}</span>}
       </Button>
       {!asking && problem}
       {asking && ask && (

@@ -9,6 +9,8 @@ import { Notice } from "./states";
 
 /** What surrounds every screen. */
 export function Layout({ children }: { children: ReactNode }) {
+  const session = useSession();
+  const staff = session.status === "signed_in" && session.account.roles.length > 0;
   return (
     <>
       <a href="#content" className="skip">
@@ -37,6 +39,7 @@ export function Layout({ children }: { children: ReactNode }) {
       <main id="content">{children}</main>
       <footer className="footer">
         <div className="footer-inside">
+          {staff && <Link href="/desk">{t("nav.desk")}</Link>}
           <Link href="/help">{t("nav.help")}</Link>
           <Link href="/find-clinic">{t("nav.clinics")}</Link>
           <Link href="/verify">{t("nav.verify")}</Link>

@@ -2,7 +2,7 @@ import { type ReactNode, useEffect, useRef } from "react";
 import { Link } from "wouter";
 import { t } from "../texts";
 
-let opened = 0; // the first page keeps the focus where the browser puts it
+let last = ""; // the first page keeps the focus where the browser puts it
 
 /** One screen: its heading gets the focus, so that a screen reader begins there. */
 export function Page({
@@ -19,8 +19,13 @@ export function Page({
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${title} · ${t("name")}`;
-    const chosen = heading.current?.parentElement?.contains(document.activeElement);
-    if (opened++ > 0 && !chosen) heading.current?.focus();
+    const moved = location.pathname !== last;
+    const focused = document.activeElement;
+    const here = heading.current?.parentElement?.contains(focused);
+    // Kept: a field that took the focus itself, and on the same page whatever was chosen there.
+    const kept = here && (!moved || focused instanceof HTMLInputElement);
+    if (last && !kept) heading.current?.focus();
+    last = location.pathname;
     window.scrollTo(0, 0);
   }, [title]);
   return (

@@ -3,10 +3,8 @@ import type { Schemas } from "../api/client";
 import { number, shortDate, t } from "../texts";
 
 const HEIGHT = 280;
-const LEFT = 64;
 const RIGHT = 20;
 const TOP = 16;
-const BOTTOM = 36;
 
 /** Values over time with the reference range behind them; the table beside it holds the same. */
 export function Plot({ series }: { series: Schemas["Series"] }) {
@@ -17,6 +15,11 @@ export function Plot({ series }: { series: Schemas["Series"] }) {
     if (figure.current) observer.observe(figure.current);
     return () => observer.disconnect();
   }, []);
+  // Words take the room that the size of the text wants, the dates two lines where one is too short.
+  const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const left = 3.5 * rem;
+  const lines = width - left - RIGHT < 12 * rem ? 2 : 1;
+  const room = (0.8 + 1.2 * lines) * rem;
   const points = series.points.flatMap((point) =>
     point.date ? [{ ...point, time: Date.parse(point.date) }] : [],
   );
@@ -28,10 +31,11 @@ export function Plot({ series }: { series: Schemas["Series"] }) {
   const bottom = Math.min(...edges) - margin;
   const top = Math.max(...edges) + margin;
   const x = (time: number) =>
-    LEFT + ((time - first.time) / (last.time - first.time || 1)) * (width - LEFT - RIGHT);
+    left + ((time - first.time) / (last.time - first.time || 1)) * (width - left - RIGHT);
   const y = (value: number) =>
-    TOP + (1 - (value - bottom) / (top - bottom)) * (HEIGHT - TOP - BOTTOM);
+    TOP + (1 - (value - bottom) / (top - bottom)) * (HEIGHT - TOP - room);
   const { low, high } = last;
+  const normed = low != null || high != null; // a norm of one edge goes on to the plot's own
   const step = niceStep((top - bottom) / 3);
   const ticks = [1, 2, 3, 4]
     .map((count) => (Math.ceil(bottom / step) + count - 1) * step)
@@ -44,19 +48,19 @@ export function Plot({ series }: { series: Schemas["Series"] }) {
         role="img"
         aria-label={t("trend.plot", { name: series.name, count: points.length })}
       >
-        {low != null && high != null && (
+        {normed && (
           <rect
             className="plot-range"
-            x={LEFT}
-            y={y(high)}
-            width={width - LEFT - RIGHT}
-            height={y(low) - y(high)}
+            x={left}
+            y={y(high ?? top)}
+            width={width - left - RIGHT}
+            height={y(low ?? bottom) - y(high ?? top)}
           />
         )}
         {ticks.map((tick) => (
           <g key={tick}>
-            <line className="plot-grid" x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} />
-            <text x={LEFT - 8} y={y(tick) + 5} textAnchor="end">
+            <line className="plot-grid" x1={left} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} />
+            <text x={left - 8} y={y(tick) + 5} textAnchor="end">
               {number(Number(tick.toPrecision(6)))}
             </text>
           </g>
@@ -74,14 +78,14 @@ export function Plot({ series }: { series: Schemas["Series"] }) {
             r={point.interpretation === "normal" ? 5 : 7}
           />
         ))}
-        <text x={LEFT} y={HEIGHT - 8}>
+        <text x={lines > 1 ? 0 : left} y={HEIGHT - 8 - (lines - 1) * 1.2 * rem}>
           {shortDate(first.date ?? "")}
         </text>
         <text x={width - RIGHT} y={HEIGHT - 8} textAnchor="end">
           {shortDate(last.date ?? "")}
         </text>
       </svg>
-      <figcaption className="quiet">{t("trend.legend")}</figcaption>
+      {normed && <figcaption className="quiet">{t("trend.legend")}</figcaption>}
     </figure>
   );
 }

@@ -235,10 +235,13 @@ function shownValue({ value, unit }: Observation): string {
 }
 
 function rangeOf({ reference_range: range }: Observation): string {
-  if (!range) return "";
-  const { low, high } = range;
+  return range ? edges(range) || (range.text ?? "") : "";
+}
+
+/** A norm in words: between two values, up to one, from one. */
+export function edges({ low, high }: { low?: number | null; high?: number | null }): string {
   if (low != null && high != null) return `${number(low)}–${number(high)}`;
   if (high != null) return t("range.to", { high: number(high) });
   if (low != null) return t("range.from", { low: number(low) });
-  return range.text ?? "";
+  return "";
 }
