@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from local import front, stack
+from local import stack
 
 
 @pytest.fixture
@@ -94,21 +94,3 @@ def test_text_messages_are_found_by_number_and_newest_first(http: httpx.Client) 
         (one["sent_at"] for one in everything), reverse=True
     )
     assert http.get("/_local/outbox?to=+70000000000").json() == []
-
-
-def test_a_page_opened_by_address_is_sent_to_the_portals_name(running: stack.Running) -> None:
-    """The cookie and the passkeys of browsers belong to one name; calls by address stay."""
-    if not (front.PORTAL / "index.html").exists():
-        pytest.skip("the portal is not built")
-    accept = {"Accept": "text/html"}
-    path = "/verify/AAAA%2FBBBB?a=b%20c"
-    with httpx.Client(trust_env=False) as client:
-        sent = client.get(f"{running.base_url}{path}", headers=accept)
-        shown = client.get(f"{running.portal_url}{path}", headers=accept)
-        called = client.get(f"{running.base_url}/v1/services")
-
-    assert sent.status_code == 307
-    assert sent.headers["location"] == f"{running.portal_url}{path}"
-    assert shown.status_code == 200
-    assert "text/html" in shown.headers["content-type"]
-    assert called.status_code == 200

@@ -30,11 +30,14 @@ def portal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return dist
 
 
-async def get(path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+async def get(
+    path: str, headers: dict[str, str] | None = None, at: str = "http://localhost:8080"
+) -> httpx.Response:
     deployed = Deployed("http://127.0.0.1:1", {}, "api", "stage", [], set())
-    app = FrontOfNothing(deployed, lambda _to: [], lambda: None, lambda: True).app
+    name = "http://localhost:8080"
+    app = FrontOfNothing(deployed, name, lambda _to: [], lambda: None, lambda: True).app
     transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+    async with httpx.AsyncClient(transport=transport, base_url=at) as client:
         return await client.get(path, headers=headers)
 
 
@@ -57,6 +60,25 @@ async def test_where_a_request_goes(
     portal: Path, path: str, headers: dict[str, str], expected: str
 ) -> None:
     assert (await get(path, headers)).text == expected
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("path", "headers", "expected"),
+    [
+        ("/", {}, "http://localhost:8080/"),
+        ("/verify/A%2FB?a=b%20c", PAGE, "http://localhost:8080/verify/A%2FB?a=b%20c"),
+        ("/assets/index-1a2b.js", {}, None),
+        ("/v1/nothing", PAGE, None),
+    ],
+)
+async def test_pages_opened_by_address_are_sent_to_the_portals_name(
+    portal: Path, path: str, headers: dict[str, str], expected: str | None
+) -> None:
+    """The cookie and the passkeys of browsers belong to one name; calls by address stay."""
+    answer = await get(path, headers, at="http://127.0.0.1:8080")
+    assert answer.headers.get("location") == expected
+    assert (answer.status_code == 307) is (expected is not None)
 
 
 @pytest.mark.anyio
