@@ -14,6 +14,7 @@ SAM := .venv-sam/.ready
 PLATFORM := .venv-platform/.ready
 FUNCTION := .venv-function/.ready
 CHECKS := .venv-checks/.ready
+CASES := .venv-cases/.ready
 NODE := .cache/node/.ready
 NPM = PATH="$(CURDIR)/.cache/node/bin:$$PATH" npm
 PORTAL := web/dist/.ready
@@ -27,7 +28,7 @@ SYNC = $(UV) sync --quiet --frozen --python "$$(cat $(PYTHON_FILE))"
 CODE := functions local tests $(wildcard bench verifier)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install web publish test test-web screenshots test-part-1 test-part-2 test-long lint format openapi build sbom lock check-lock clean
+.PHONY: help run install web publish test test-cases test-web screenshots test-part-1 test-part-2 test-long lint format openapi build sbom lock check-lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -64,8 +65,12 @@ test-part-1: install
 test-part-2: install
 	$(WHOLE) .venv/bin/python -m pytest $(filter-out tests/integration/test_intake_%,$(wildcard tests/integration/test_[e-z]*.py))
 
-test-long: install ## what takes minutes
+test-cases: install $(CASES) ## requests drawn from docs/openapi.json, against a stack of their own
+	.venv/bin/python -m tests.contract.run $(ARGS)
+
+test-long: install $(CASES) ## what takes minutes
 	.venv/bin/python -m pytest -m long $(ARGS)
+	.venv/bin/python -m tests.contract.run --long
 	.venv/bin/python -m tests.mutation
 
 # Chromium and what the pages are tested with (web/tests), against a stack of their own.
@@ -151,7 +156,7 @@ $(PORTAL): $(WEB_PACKAGES) $(WEB_SOURCES)
 	@touch $@
 
 clean: ## remove all that was made here
-	rm -rf .cache .venv .venv-sam .venv-platform .venv-function .venv-checks .aws-sam
+	rm -rf .cache .venv .venv-sam .venv-platform .venv-function .venv-checks .venv-cases .aws-sam
 	rm -rf web/node_modules web/dist web/build.log
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find functions local tests -name __pycache__ -prune -exec rm -rf {} +
@@ -175,6 +180,10 @@ $(SAM): pyproject.toml uv.lock $(PYTHON_FILE)
 
 $(PLATFORM): pyproject.toml uv.lock $(PYTHON_FILE)
 	@UV_PROJECT_ENVIRONMENT=.venv-platform $(SYNC) --only-group platform
+	@touch $@
+
+$(CASES): pyproject.toml uv.lock $(PYTHON_FILE)
+	@UV_PROJECT_ENVIRONMENT=.venv-cases $(SYNC) --only-group cases
 	@touch $@
 
 $(CHECKS): infra/checks/pyproject.toml infra/checks/uv.lock $(PYTHON_FILE)

@@ -230,12 +230,17 @@ class Front:
         return httpx.Request(method, url, headers=headers, content=body or None)
 
     def _methods_of(self, path: str) -> list[str]:
-        """The methods that the deployed routes have at a path."""
-        return sorted(
-            method
-            for method, template, _closed in self.deployed.routes
-            if re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template)), path)
-        )
+        """The methods of the resource that the gateway finds at a path.
+
+        Where several match, it takes literal parts before parameters.
+        """
+        found: dict[str, list[str]] = {}
+        for method, template, _closed in self.deployed.routes:
+            if re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template)), path):
+                found.setdefault(template, []).append(method)
+        if not found:
+            return []
+        return sorted(found[min(found, key=lambda each: [p[:1] == "{" for p in each.split("/")])])
 
     def _method_not_allowed(self, allowed: list[str], request_id: str) -> Response:
         """405 by the contract: a REST API cannot say it, the distribution before it does."""

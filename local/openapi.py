@@ -65,6 +65,12 @@ _FHIR: Json = {
     "required": ["resourceType"],
     "properties": {"resourceType": {"type": "string"}},
 }
+_RESOURCE: Json = {
+    "type": "object",
+    "description": "FHIR R4 (4.0.1): a Bundle or a single resource",
+    "required": ["resourceType"],
+    "properties": {"resourceType": {"type": "string", "pattern": "^[A-Z][A-Za-z]*$"}},
+}
 _PROBLEM: Json = {
     "type": "object",
     "description": "RFC 9457",
@@ -167,7 +173,7 @@ def answer_model(route: Any, name: str) -> type[BaseModel]:
 
 
 def _operation(app: Any, route: Any, models: _Models) -> Json:
-    from kernel.api import JSON, CardRead, CardWrite, Public
+    from kernel.api import FHIR_JSON, JSON, Public
 
     public = isinstance(route.access, Public)
     summary = " ".join((route.function.__doc__ or "").split("\n\n")[0].split())
@@ -182,8 +188,7 @@ def _operation(app: Any, route: Any, models: _Models) -> Json:
     headers = ["Accept-Language"]
     headers += ["Idempotency-Key"] if route.idempotent else []
     headers += ["If-None-Match"] if route.etag else []
-    on_card = isinstance(route.access, CardRead | CardWrite)
-    headers += ["X-Purpose"] if on_card and not route.access.action.own else []
+    headers += ["X-Purpose"] if _asks_purpose(route) else []
     operation["parameters"] += [{"$ref": f"#/components/parameters/{name}"} for name in headers]
     headers_of_its_own = [
         {"$ref": f"#/components/parameters/{name}"}
@@ -197,7 +202,8 @@ def _operation(app: Any, route: Any, models: _Models) -> Json:
         required = any(field.is_required() for field in route.body.model_fields.values())
         operation["requestBody"] = {"required": required, "content": content}
     elif route.media != (JSON,):
-        content = {media: {"schema": {"type": "object"}} for media in route.media}
+        schema = _RESOURCE if FHIR_JSON in route.media else {"type": "object"}
+        content = {media: {"schema": schema} for media in route.media}
         operation["requestBody"] = {"required": True, "content": content}
     operation["responses"] = _responses(route, models)
     return operation
@@ -268,8 +274,16 @@ def _implied(route: Any) -> list[str]:
     if route.query is not None:
         codes.append("validation_failed")
     if route.idempotent:
-        codes += ["idempotency_mismatch", "conflict"]
+        codes += ["idempotency_mismatch", "conflict", "validation_failed"]
+    if _asks_purpose(route):
+        codes.append("validation_failed")
     return codes
+
+
+def _asks_purpose(route: Any) -> bool:
+    from kernel.api import CardRead, CardWrite
+
+    return isinstance(route.access, CardRead | CardWrite) and not route.access.action.own
 
 
 def _path_parameters(route: Any) -> list[Json]:

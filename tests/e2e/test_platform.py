@@ -33,6 +33,8 @@ def test_a_method_that_a_path_does_not_have_is_told_with_those_that_it_has(
     assert answer.json()["code"] == "method_not_allowed"
     assert answer.headers["allow"] == "GET"
     assert http.put("/v1/cards/any/visits/one").headers["allow"] == "GET"
+    # Beside it is a resource with a parameter in its place, and a method of its own.
+    assert http.get("/v1/auth/passkeys/options").headers["allow"] == "POST"
 
 
 # pragma: allowlist nextline secret (it has no signature and opens nothing)
