@@ -1,5 +1,6 @@
 """Fixtures: AWS in process (moto), made from infra/template.yaml and from nothing else."""
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from botocore.signers import RequestSigner, S3PostPresigner
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
-from tests import privileges, quick_moto, template
+from local.deploy import CREDENTIALS
+from tests import privileges, quick_moto, stores, template
 
 PARAMETERS = {
     "Stage": "test",
@@ -83,16 +85,21 @@ def aws() -> Iterator[None]:
             recorder.note_presigned("PutObject", f"{request_dict['url'].rstrip('/')}/{key}")
         return sign_form(self, request_dict, *a, **k)
 
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "testing")
+    with contextlib.ExitStack() as cleanup:
+        patch = cleanup.enter_context(pytest.MonkeyPatch.context())
+        if stores.chosen() != "moto":
+            endpoint = cleanup.enter_context(stores.running(stores.chosen()))
+            for service in ("DYNAMODB", "DYNAMODB_STREAMS"):
+                patch.setenv(f"AWS_ENDPOINT_URL_{service}", endpoint)
+        patch.setenv("AWS_ACCESS_KEY_ID", CREDENTIALS[0])  # moto takes any, other stores ask
+        patch.setenv("AWS_SECRET_ACCESS_KEY", CREDENTIALS[1])
         patch.setenv("AWS_DEFAULT_REGION", REGION)
         patch.setattr(BotocoreStubber, "__call__", one_at_a_time)
         patch.setattr(RequestSigner, "generate_presigned_url", noting)
         patch.setattr(S3PostPresigner, "generate_presigned_post", noting_form)
         patch.setattr(ThreadPoolExecutor, "submit", privileges.FollowingExecutor.follow)
         quick_moto.apply(patch)
-        with mock_aws():
+        with mock_aws(config={"core": {"mock_credentials": False}}):
             from kernel import aws as clients
 
             clients.forget_clients()
@@ -104,12 +111,10 @@ def aws() -> Iterator[None]:
             clients.forget_clients()
 
 
-def _create() -> dict[str, str]:
-    """Create the template's resources; what `Ref` and `GetAtt Arn` of each gives, by logical id."""
-    references = dict(PARAMETERS)
-    dynamodb, kms = boto3.client("dynamodb"), boto3.client("kms")
-    sqs, s3 = boto3.client("sqs"), boto3.client("s3")
-    for name, properties in template.resources("AWS::DynamoDB::Table").items():
+def create_tables(dynamodb: Any) -> list[str]:
+    """Create the template's tables in a store; their names, which are their logical ids."""
+    created = template.resources("AWS::DynamoDB::Table")
+    for name, properties in created.items():
         wanted = (
             "BillingMode",
             "KeySchema",
@@ -125,7 +130,15 @@ def _create() -> dict[str, str]:
             **{key: properties[key] for key in wanted if key in properties},
             **streams,
         )
-        references[name] = name
+    return list(created)
+
+
+def _create() -> dict[str, str]:
+    """Create the template's resources; what `Ref` and `GetAtt Arn` of each gives, by logical id."""
+    references = dict(PARAMETERS)
+    dynamodb, kms = boto3.client("dynamodb"), boto3.client("kms")
+    sqs, s3 = boto3.client("sqs"), boto3.client("s3")
+    references |= {name: name for name in create_tables(dynamodb)}
     for name, properties in template.resources("AWS::KMS::Key").items():
         key = kms.create_key(
             KeySpec=properties.get("KeySpec", "SYMMETRIC_DEFAULT"),

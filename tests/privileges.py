@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests import template
+from tests import stores, template
 
 Call = tuple[str, str]
 # Set by `make test` alone: the folder where each of its processes leaves what it ran and called.
@@ -56,6 +56,8 @@ json.dump(transform(json.load(sys.stdin), {"Stage": "test"}, Policies()), sys.st
 # The handler that runs in this context, as the template names it.
 running: contextvars.ContextVar[str | None] = contextvars.ContextVar("running", default=None)
 calls: dict[str, set[Call]] = defaultdict(set)
+# What of DynamoDB the functions used (tests/stores.py).
+features: set[str] = set()
 _last: list[str] = []
 
 
@@ -72,6 +74,10 @@ class Recorder:
         handler = running.get()
         if handler is None:
             return  # the test's own
+        if event_name.startswith("before-send.dynamodb."):
+            features.update(
+                stores.features(event_name.rpartition(".")[2], json.loads(request.body))
+            )
         if urlsplit(request.url).hostname == "127.0.0.1":
             return  # the local platform has names of its own for everything
         _, service, operation = event_name.split(".")
@@ -180,10 +186,11 @@ class FollowingExecutor:
 
 @dataclass(frozen=True)
 class Run:
-    """A whole `make test`: the files whose tests ran, and what each handler called in them."""
+    """A whole `make test`: the files whose tests ran, what each handler called and used in them."""
 
     ran: frozenset[str]
     calls: Mapping[str, set[Call]]
+    features: frozenset[str]
 
 
 def leave(ran: Iterable[str]) -> None:
@@ -193,7 +200,8 @@ def leave(ran: Iterable[str]) -> None:
         return
     Path(folder).mkdir(parents=True, exist_ok=True)
     called = {handler: sorted(found) for handler, found in sorted(calls.items())}
-    text = json.dumps({"ran": sorted(ran), "calls": called}, ensure_ascii=False, indent=0)
+    left = {"ran": sorted(ran), "calls": called, "features": sorted(features)}
+    text = json.dumps(left, ensure_ascii=False, indent=0)
     Path(folder, f"{os.getpid()}.json").write_text(text, "utf-8")
 
 
@@ -203,13 +211,15 @@ def whole_run() -> Run | None:
     if not folder:
         return None
     ran: set[str] = set()
+    used: set[str] = set()
     together: dict[str, set[Call]] = defaultdict(set)
     for path in Path(folder).glob("*.json"):
         left = json.loads(path.read_text("utf-8"))
         ran.update(left["ran"])
+        used.update(left["features"])
         for handler, found in left["calls"].items():
             together[handler].update((action, place) for action, place in found)
-    return Run(frozenset(ran), together)
+    return Run(frozenset(ran), together, frozenset(used))
 
 
 # --- what the roles grant -----------------------------------------------------------------------

@@ -35,7 +35,11 @@ def clients(session):
     # ruleid: client-made-elsewhere
     botocore.session.Session()
     # ok: client-made-elsewhere
-    aws.dynamodb()
+    aws.kms()
+    # ruleid: dynamodb-called-elsewhere
+    aws.dynamodb().get_item(TableName="t", Key={})
+    # ok: dynamodb-called-elsewhere
+    dynamo.get("t", {})
 
 
 def lines(name, error):

@@ -5,6 +5,7 @@
 In a run of some tests it judges the calls of its own process, and asks nothing of what was unused.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -70,6 +71,19 @@ def test_credentials_are_out_of_reach_for_all_who_need_only_the_session() -> Non
         if place.partition("/")[0] in ("IdentityTable", "IdentityKey")
     }
     assert reaching <= IDENTITY
+
+
+def test_what_a_store_must_offer_is_listed_and_nothing_more() -> None:
+    table = (
+        (TESTS.parent / "docs" / "storage.md").read_text("utf-8").partition("## What is proven")[0]
+    )
+    rows = [line for line in table.splitlines() if line.startswith("|")]
+    listed = {token for row in rows for token in re.findall(r"`([^`]+)`", row)}
+    listed -= {"CancellationReasons"}  # explains a row
+    used = privileges.features if RUN is None else RUN.features
+    assert not used - listed, "used and not listed in docs/storage.md"
+    if RUN is not None:
+        assert not listed - used, "listed in docs/storage.md and not used"
 
 
 def _called(calls: Mapping[str, set[Call]], name: str) -> set[Call]:
