@@ -35,6 +35,8 @@ DATA = {
     "AWS::SQS::Queue",
     "AWS::SecretsManager::Secret",
 }
+# The log of what was destroyed, and what is never destroyed.
+JOURNAL = {"JournalTable", "ChainTable"}
 LONGEST = 3600  # seconds; a gradual deployment takes a quarter of it
 # A stack that stands and can be changed.
 STEADY = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
@@ -174,7 +176,7 @@ def put_back(
 ) -> None:
     """Put what the stack's table has not, of a restored copy; with `over` also what differs there.
 
-    What has expired since stays out, and nothing is deleted.
+    What has expired since stays out, and what was erased by order; nothing is deleted.
     """
     dynamodb, table = stack.client("dynamodb"), stack.resource(logical_id)
     moment = int(time.time())
@@ -184,6 +186,9 @@ def put_back(
             each for each in page if not 0 < int(each.get("expires_at", {}).get("N", 0)) < moment
         ]
         counted["expired since"] += len(page) - len(live)
+        kept = live if logical_id in JOURNAL else not_erased(stack, live)
+        counted["erased by order"] += len(live) - len(kept)
+        live = kept
         there = standing(dynamodb, table, live)
         for item in live:
             known = there.get(key_of(item))
@@ -219,12 +224,28 @@ def standing(dynamodb: Any, table: str, items: list[Json]) -> dict[tuple[str, st
     found: dict[tuple[str, str], Json] = {}
     keys = [{"pk": item["pk"], "sk": item["sk"]} for item in items]
     while keys:
-        answer = dynamodb.batch_get_item(
-            RequestItems={table: {"Keys": keys, "ConsistentRead": True}}
-        )
+        asked, keys = keys[:100], keys[100:]
+        request = {table: {"Keys": asked, "ConsistentRead": True}}
+        answer = dynamodb.batch_get_item(RequestItems=request)
         found |= {key_of(item): item for item in answer["Responses"].get(table, [])}
-        keys = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+        keys += answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
     return found
+
+
+def not_erased(stack: Stack, items: list[Json]) -> list[Json]:
+    """Those of whose card or person no order says that it is destroyed (152-ФЗ art. 21)."""
+    about = [
+        {item["pk"]["S"].partition("#")[2]}
+        | {item[name]["S"] for name in ("patient_id", "card_id") if "S" in item.get(name, {})}
+        for item in items
+    ]
+    orders = [
+        {"pk": {"S": f"ERASURE#{subject}"}, "sk": {"S": "ORDER"}}
+        for subject in sorted(set().union(*about))
+    ]
+    found = standing(stack.client("dynamodb"), stack.resource("JournalTable"), orders)
+    erased = {pk.partition("#")[2] for pk, _ in found}
+    return [item for item, subjects in zip(items, about, strict=True) if not subjects & erased]
 
 
 def key_of(item: Json) -> tuple[str, str]:

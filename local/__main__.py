@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from local import stack
+from local.deploy import CREDENTIALS, REGION
 from local.errors import CannotStart
 
 SCREEN = """
@@ -18,6 +19,7 @@ Medkarta is ready: {base_url}   ({seconds:.0f} s)
   Try the API      {base_url}/_local/docs
   Text messages    {base_url}/_local/outbox?to=%2B7…     (all: {base_url}/_local/outbox)
   Logs             {folder}/functions.log
+  As an operator   {operator}
 {accounts}
   curl -s {base_url}/v1/services
   curl -s {base_url}/v1/auth/login -H 'Content-Type: application/json' \\
@@ -57,8 +59,16 @@ def screen(running: stack.Running, seconds: float, *, kept: bool) -> str:
     width = max((len(who["password"]) for who in accounts), default=0)
     lines = [f"  {who['login']}  {who['password']:<{width}}  {who['note']}\n" for who in accounts]
     first = accounts[0] if accounts else {"login": "+7…", "password": "…"}
+    reached = {
+        "AWS_ENDPOINT_URL": running.deployed.endpoint,
+        "AWS_ACCESS_KEY_ID": CREDENTIALS[0],
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS[1],
+        "AWS_DEFAULT_REGION": REGION,
+        "STACK": stack.local_settings(running.base_url).stack,
+    }
     return SCREEN.format(
         base_url=running.base_url,
+        operator="export " + " ".join(f"{name}={value}" for name, value in reached.items()),
         portal_url=running.portal_url,
         seconds=seconds,
         folder=running.folder,

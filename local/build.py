@@ -162,8 +162,9 @@ def _sam_build(template: Path, target: Path, architecture: str, log: Path) -> No
     # The interpreter of .venv-sam comes first on PATH: `sam build` runs `python3.x -m pip`.
     path = f"{SAM.parent}{os.pathsep}{os.environ.get('PATH', '')}"
     # It asks pip for some wheels by name and without a hash, so pip may take them from there only.
-    only_these = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.resolve().as_uri()}
-    environment = {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", **only_these}
+    # What pip tells of a file on this machine it takes for sources, and builds each again.
+    pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.resolve().as_uri(), "PIP_QUIET": "1"}
+    environment = {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", **pip}
     with log.open("a") as output:
         done = subprocess.run(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False

@@ -4,6 +4,8 @@ Through CloudFormation of the local platform, on the template as `make run` depl
 operator's own command. What that platform cannot show stands in docs/verification.md.
 """
 
+import io
+import json
 import re
 import secrets
 import time
@@ -167,6 +169,94 @@ def test_an_update_that_fails_is_taken_back(cloud: ops.Stack, patient: Patient) 
         cloud.resource("NewQueue")
     assert patient.card() == card
     assert patient.sign_in() == first
+
+
+def test_items_that_were_lost_are_put_back_and_what_was_erased_is_not(
+    cloud: ops.Stack, patient: Patient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card, dynamodb = patient.card(), cloud.client("dynamodb")
+    table, journal = cloud.resource("AccountsTable"), cloud.resource("JournalTable")
+    erased = {"pk": {"S": f"ACCOUNT#{secrets.token_hex(8)}"}, "sk": {"S": "STATE"}}
+    expired = {**erased, "sk": {"S": "SESSION#old"}, "expires_at": {"N": "1"}}
+    for item in (erased, expired):
+        dynamodb.put_item(TableName=table, Item=item)
+    # The local platform has no point in time to go back to, but a backup.
+    backup = dynamodb.create_backup(TableName=table, BackupName="before")["BackupDetails"]
+    subject = erased["pk"]["S"].partition("#")[2]
+    order = {"pk": {"S": f"ERASURE#{subject}"}, "sk": {"S": "ORDER"}}
+    dynamodb.put_item(TableName=journal, Item=order)
+    mine = f"ACCOUNT#{jwt.decode(patient.token, options={'verify_signature': False})['sub']}"
+    lost = [*next(ops.read(dynamodb, table, mine)), erased, expired]
+    for item in lost:
+        dynamodb.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
+    headers = {"Authorization": f"Bearer {patient.token}"}
+    assert patient.http.get("/v1/cards", headers=headers).status_code == 401
+
+    copy = f"restored-{secrets.token_hex(4)}"
+    dynamodb.restore_table_from_backup(TargetTableName=copy, BackupArn=backup["BackupArn"])
+    assert ops.main([cloud.name, "put-back", copy, "AccountsTable"]) == 0
+    told = capsys.readouterr().out
+    assert f"{len(lost) - 2} missing" in told
+    assert "1 expired since" in told
+    assert "1 erased by order" in told
+    assert patient.http.get("/v1/cards", headers=headers).status_code == 401  # it has only told
+
+    assert ops.main([cloud.name, "put-back", copy, "AccountsTable", "--yes"]) == 0
+    assert f"{len(lost) - 2} put back" in capsys.readouterr().out
+    assert patient.card() == card
+    assert "Item" not in dynamodb.get_item(
+        TableName=table, Key={"pk": erased["pk"], "sk": erased["sk"]}
+    )
+    dynamodb.delete_table(TableName=copy)
+
+
+def test_a_leaked_token_opens_nothing_from_then_on(
+    cloud: ops.Stack, patient: Patient, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    patient.sign_in()
+    began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
+    patient.card()
+    headers = {"Authorization": f"Bearer {patient.token}"}
+    claims = jwt.decode(patient.token, options={"verify_signature": False})
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{patient.token}\n"))
+    assert ops.main([cloud.name, "sessions", "-", "--disable", "--yes"]) == 0
+    assert "open sessions" in capsys.readouterr().out
+    assert patient.http.get("/v1/cards", headers=headers).status_code == 401
+    login = {"login": patient.account["login"], "password": patient.account["password"]}
+    challenge = patient.http.post("/v1/auth/login", json=login)
+    assert challenge.status_code == 401
+
+    whole = ["--from", began, "--to", "9999", "--account", claims["sub"]]
+    assert ops.main([cloud.name, "journal", *whole]) == 0
+    acts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {"summary", "visits"} <= {act.get("section") for act in acts}
+    assert ops.main([cloud.name, "journal", *whole, "--cards"]) == 0
+    (seen,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert seen["acts"] == len(acts)
+    assert seen["patient_id"]
+    assert seen["clinic_id"]
+
+    assert ops.main([cloud.name, "sessions", claims["sub"], "--enable", "--yes"]) == 0
+    patient.sign_in()
+    assert patient.card()
+
+
+def test_dead_letters_go_back_to_where_they_came_from(
+    cloud: ops.Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Orders that nobody gave, which the worker takes and forgets."""
+    sqs = cloud.client("sqs")
+    dead = cloud.resource("ExtractsDeadLetters")
+    body = json.dumps({"patient_id": "nobody", "extract_id": "none"})
+    for _ in range(12):
+        sqs.send_message(QueueUrl=dead, MessageBody=body)
+    assert ops.main([cloud.name, "replay", "ExtractsDeadLetters"]) == 0
+    assert "12 messages to" in capsys.readouterr().out
+    assert ops.main([cloud.name, "replay", "ExtractsDeadLetters", "--yes"]) == 0
+    assert "12 moved." in capsys.readouterr().out
+    counted = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["All"])["Attributes"]
+    assert counted["ApproximateNumberOfMessages"] == "0"
 
 
 def test_what_holds_data_outlives_its_stack(cloud: ops.Stack, running: stack.Running) -> None:
