@@ -9,14 +9,17 @@ Chain table:
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from journal.chain import GENESIS, Head, Link
 from kernel import dynamo
 from kernel.dynamo import Lookup
+from kernel.errors import Unavailable
 
 _SHARDS = 16
+_AT_ONCE = 100  # actions of one transaction
 
 
 class Chains:
@@ -87,20 +90,26 @@ class Chains:
 
     def settle(self, heads: dict[str, Head]) -> None:
         """Take cards off the pending ones, unless they went on meanwhile."""
-        for card_id, head in heads.items():
-            try:
-                dynamo.transact(
-                    {
-                        "Delete": dynamo.delete_request(
-                            self._table,
-                            {"pk": f"PENDING#{_shard(card_id):x}", "sk": card_id},
-                            condition="seq <= :seq",
-                            values={":seq": head.seq},
-                        )
-                    }
+        actions = [
+            {
+                "Delete": dynamo.delete_request(
+                    self._table,
+                    {"pk": f"PENDING#{_shard(card_id):x}", "sk": card_id},
+                    condition="seq <= :seq",
+                    values={":seq": head.seq},
                 )
-            except dynamo.ConditionFailed:
-                continue
+            }
+            for card_id, head in heads.items()
+        ]
+        for start in range(0, len(actions), _AT_ONCE):
+            together = actions[start : start + _AT_ONCE]
+            try:
+                dynamo.transact(*together)
+            except (dynamo.ConditionFailed, Unavailable):
+                # Of so many one may have moved, or be moving: the others are not left for it.
+                for action in together:
+                    with suppress(dynamo.ConditionFailed):
+                        dynamo.transact(action)
 
     def last_checkpoint(self) -> tuple[int, str]:
         """Number and hash of the last checkpoint; 0 before the first."""

@@ -125,6 +125,24 @@ def test_entries_and_outcomes_are_linked_and_signed(signed: Journaled) -> None:
     assert signed.codes(days=3) == set()  # nothing of it grows old
 
 
+def test_a_head_that_moved_meanwhile_waits_for_the_next_checkpoint(
+    aws: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from journal import repository
+
+    monkeypatch.setattr(repository, "_AT_ONCE", 2)
+    chains = repository.Chains(os.environ["CHAIN_TABLE"])
+    cards = [Journaled() for _ in range(5)]
+    for card in cards:
+        card.act()
+    drain_stream("JournalTable")
+    heads = chains.heads(card.card_id for card in cards)
+    cards[2].act()
+    drain_stream("JournalTable")
+    chains.settle(heads)
+    assert chains.pending().keys() & heads.keys() == {cards[2].card_id}
+
+
 def test_a_real_read_is_linked(aws: None) -> None:
     from tests.integration import desk_world
 

@@ -62,3 +62,10 @@ def test_a_clinician_is_not_spoken_to_as_the_patient(language: Language, code: s
     assert clinicians["detail"] != patients["detail"]
     said = f"{clinicians['title']} {clinicians['detail']}".lower()
     assert not any(words in said for words in ("вашего", "ваше ", "your "))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_code_goes_as_one_text_message(language: Language) -> None:
+    """Each part is paid for: 70 letters that are not all Latin, else 160 (3GPP TS 23.038)."""
+    sent = texts.text(language, "sms.code", code="123456", minutes=5)
+    assert len(sent) <= (160 if sent.isascii() else 70), sent
