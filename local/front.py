@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from local import pages
 from local.deploy import Deployed
@@ -89,8 +90,6 @@ class Front:
         self.gateway_responses = {
             response["responseType"]: response for response in deployed.gateway_responses
         }
-        anything = Route("/{path:path}", self.to_portal_or_gateway)
-        anything.methods = None  # Every method: which of them exist is the template's to say.
         self.app = Starlette(
             routes=[
                 Route("/_local/health", self.health),
@@ -100,10 +99,12 @@ class Front:
                 Route("/_local/docs", self.try_page),
                 Mount("/_local/assets", StaticFiles(directory=_swagger_ui())),
                 Route("/_local", self.to_try_page),
-                anything,
             ],
             lifespan=self.connected,
         )
+        # Every path, line breaks in it too, and every method: what exists is the template's to say.
+        self.app.router.default = self.anything_else
+        self.app.router.redirect_slashes = False
 
     @contextlib.asynccontextmanager
     async def connected(self, _app: Starlette) -> AsyncIterator[None]:
@@ -151,6 +152,13 @@ class Front:
 
     async def to_try_page(self, _request: Request) -> Response:
         return RedirectResponse("/_local/docs")
+
+    async def anything_else(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What is no page of this machine."""
+        if scope["type"] != "http":
+            return await self.app.router.not_found(scope, receive, send)
+        answer = await self.to_portal_or_gateway(Request(scope, receive))
+        return await answer(scope, receive, send)
 
     async def to_portal_or_gateway(self, request: Request) -> Response:
         """A file of the portal, its page for whoever navigates, or what the gateway answers."""

@@ -52,6 +52,7 @@ async def get(
         ("/assets/index-1a2b.js", {}, "the script"),
         ("/icon.svg", {}, "the icon"),
         ("/v1/nothing", PAGE, "gateway"),
+        ("/v1/clinics/%0a", {}, "gateway"),
         ("/.well-known/jwks.json", PAGE, "gateway"),
         ("/%2e%2e/secret", {}, "gateway"),
     ],
