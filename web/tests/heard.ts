@@ -56,5 +56,7 @@ export async function heard(page: Page, name: string): Promise<void> {
   }
   const ways = told.filter(({ role }) => role === "navigation").map(({ called }) => called);
   expect.soft(new Set(ways).size, `navigations called alike at ${name}`).toBe(ways.length);
-  expect.soft(await page.title(), `the window's title at ${name}`).toContain(titles[0]?.called);
+  await expect(async () => {
+    expect(await page.title()).toContain(await page.getByRole("heading", { level: 1 }).innerText());
+  }, `the window's title at ${name}`).toPass({ timeout: 30_000 });
 }
