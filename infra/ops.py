@@ -68,6 +68,16 @@ class Stack:
         found: Json = described["Stacks"][0]
         return found
 
+    def all_of(self, kind: str) -> list[str]:
+        """The physical ids of all resources of a type."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources")
+        return [
+            each["PhysicalResourceId"]
+            for page in pages.paginate(StackName=self.name)
+            for each in page["StackResourceSummaries"]
+            if each["ResourceType"] == kind
+        ]
+
     def resource(self, logical_id: str) -> str:
         """The physical id of a resource."""
         answer = self.client("cloudformation").describe_stack_resource(
@@ -259,7 +269,7 @@ def replay(stack: Stack, logical_id: str, *, yes: bool) -> None:
     dead = stack.resource(logical_id)
     told = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["All"])["Attributes"]
     arn, waiting = told["QueueArn"], int(told["ApproximateNumberOfMessages"])
-    sources = sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"]
+    sources = [url for url in stack.all_of("AWS::SQS::Queue") if dead_go_to(sqs, url) == arn]
     if len(sources) != 1:
         raise Refused(f"{logical_id} takes the dead letters of {len(sources)} queues.")
     say(f"{waiting} messages to {sources[0].rpartition('/')[2]}")
@@ -281,6 +291,14 @@ def replay(stack: Stack, logical_id: str, *, yes: bool) -> None:
             raise Refused(f"The move is {done['Status']}: {done.get('FailureReason', '')}")
         moved = done["ApproximateNumberOfMessagesMoved"]
     say(f"{moved} moved.")
+
+
+def dead_go_to(sqs: Any, url: str) -> str | None:
+    """The queue to which a queue gives up its messages. Not every store lists it the other way."""
+    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+    policy = told.get("Attributes", {}).get("RedrivePolicy", "{}")
+    target: str | None = json.loads(policy).get("deadLetterTargetArn")
+    return target
 
 
 def by_hand(sqs: Any, dead: str, source: str) -> int:
@@ -464,6 +482,8 @@ def main(arguments: list[str] | None = None) -> int:
                     stack, given.since, given.until,
                     account=given.account, clinic=given.clinic, cards=given.cards,
                 )  # fmt: skip
+    except BrokenPipeError:  # whoever reads has seen enough
+        sys.stdout = None
     except (Refused, ClientError, BotoCoreError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
