@@ -33,7 +33,7 @@ const more = [
 export default defineConfig({
   testDir: "tests",
   workers: 1,
-  timeout: 300_000,
+  timeout: 600_000,
   expect: { timeout: 60_000 },
   // A machine that stalls for a minute is no finding; the list says "flaky", and which.
   retries: process.env.CI ? 2 : 0,

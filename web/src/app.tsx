@@ -6,7 +6,7 @@ import {
   useEffect,
   useSyncExternalStore,
 } from "react";
-import { Redirect, Route, Switch, useLocation } from "wouter";
+import { matchRoute, Redirect, Route, Switch, useLocation, useRouter } from "wouter";
 import { cache } from "./api/client";
 import { currentSession, onSession, restore } from "./api/session";
 import { awaited, onAwaited } from "./api/step-up";
@@ -16,7 +16,13 @@ import { useSession } from "./ui/session";
 import { Loading, ProblemNotice } from "./ui/states";
 
 type Screen = { default: ComponentType };
-const screen = (load: () => Promise<Screen>) => lazy(load);
+const loads = new Map<ComponentType, () => Promise<Screen>>();
+
+function screen(load: () => Promise<Screen>): ComponentType {
+  const made = lazy(load);
+  loads.set(made, load);
+  return made;
+}
 
 /** Screens that everybody may open. */
 const OPEN: Record<string, ComponentType> = {
@@ -56,13 +62,22 @@ const StepUp = lazy(() => import("./ui/step-up"));
 const Missing = screen(() => import("./screens/missing"));
 
 export function App() {
+  const { parser } = useRouter();
   useEffect(() => {
     void restore();
+    // The screen that was opened comes while the session is asked for, not after it.
+    const named = Object.entries({ ...OPEN, ...CLOSED }).find(
+      ([path]) => matchRoute(parser, path, location.pathname)[0],
+    );
+    if (named)
+      loads
+        .get(named[1])?.()
+        .catch(() => undefined); // said when it is shown
     // What the last person saw is not the next one's.
     return onSession(() => {
       if (currentSession().status === "guest") cache.clear();
     });
-  }, []);
+  }, [parser]);
   return (
     <Layout>
       <Boundary>

@@ -23,6 +23,12 @@ export default function Access() {
   );
 }
 
+/** Whether an earlier step asks for the very same: without a clinic several do. */
+function saidBefore(steps: Schemas["ClinicAccess"]["steps"], index: number): boolean {
+  const own = steps[index]?.remedy?.text;
+  return steps.slice(0, index).some(({ ok, remedy }) => !ok && remedy?.text === own);
+}
+
 function OfClinic({ access }: { access: Schemas["ClinicAccess"] }) {
   const { clinic, steps, open, card_id } = access;
   const first = steps.findIndex(({ ok }) => !ok);
@@ -48,7 +54,7 @@ function OfClinic({ access }: { access: Schemas["ClinicAccess"] }) {
               <span className="step-mark">{each.ok ? t("access.ok") : t("access.missing")}</span>{" "}
               {each.message}
             </p>
-            {!each.ok && each.remedy && (
+            {!each.ok && each.remedy && !saidBefore(steps, index) && (
               <Notice tone={index === first ? "warning" : "info"} title={t("access.remedy")}>
                 <p>{each.remedy.text}</p>
                 {each.remedy.contact?.phone && (

@@ -28,7 +28,7 @@ export default function Hidden() {
                   <h2>{clinic.name}</h2>
                   <ul className="plain lines">
                     {SECTIONS.map((section) => (
-                      <li key={section}>
+                      <li key={section} className="hiding">
                         <h3>
                           <Link href={`/cards/${card_id}/${section}`}>
                             {t(`section.${section}`)}

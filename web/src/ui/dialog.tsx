@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
-import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { Dialog as AriaDialog, Button, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { t } from "../texts";
 
 /** A question over the page; Escape and a press outside close it. */
 export function Dialog({
@@ -19,6 +20,10 @@ export function Dialog({
             {title}
           </Heading>
           {children}
+          {/* The last stop, and where eyes look for it: above at the end of the line. */}
+          <Button className="dialog-close" aria-label={t("state.close")} onPress={close}>
+            <span aria-hidden="true">×</span>
+          </Button>
         </AriaDialog>
       </Modal>
     </ModalOverlay>
