@@ -213,9 +213,9 @@ def main() -> None:
         meter.memory = memory
         routes, scopes, checkpoint, authorizer = _measure(meter, memory, patch)
     monthly = _monthly()
-    _print_routes(routes, monthly, prices)
     _print_month(routes, monthly, prices, checkpoint, authorizer)
     _print_limits(routes, monthly, prices, scopes, checkpoint, authorizer)
+    _print_routes(routes, monthly, prices)
 
 
 # --- measuring ------------------------------------------------------------------------------------
@@ -461,7 +461,7 @@ def _more(measured: Measured, route: str, times: float) -> dict[str, float]:
 def _table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     names, cells = list(heads), [list(map(str, row)) for row in rows]
     numbers = [
-        all(re.fullmatch(r"[*\d.,%]*( million)?", row[column]) for row in cells)
+        all(re.fullmatch(r"[-*\d.,%]*( million)?", row[column]) for row in cells)
         for column in range(len(names))
     ]
     print("| " + " | ".join(names) + " |")
@@ -500,6 +500,7 @@ def _print_routes(
             ]
         )
     _table(heads, rows)
+    print(f"{ROUNDS - 1} requests of each route, medians; {os.uname().machine}.")
 
 
 @dataclass
@@ -583,6 +584,13 @@ def _print_month(
     a_head = [t / p for t, p in zip(totals, (REGION, COUNTRY), strict=True)]
     rows.append(["USD a head", *(f"{each:.3f}" for each in a_head)])
     _table(["US dollars", "a region, 1 million", "the country, 146 million"], rows)
+    unread = [
+        f"{part}: {name}"
+        for part, entries in prices.items()
+        for name, entry in entries.items()
+        if entry.get("memory")
+    ]
+    print(f"From memory (`memory` in bench/prices.toml), to be checked: {', '.join(unread)}.\n")
 
 
 def _snapshots(requests: float, prices: Any) -> float:
@@ -742,14 +750,6 @@ def _print_limits(
         )
     heads = ["at the busiest second", "region", "country", "limit", "region to limit"]
     _table([*heads, "country to limit", "carries, people", "what to do"], rows)
-    unread = [
-        f"{part}: {name}"
-        for part, entries in prices.items()
-        for name, entry in entries.items()
-        if entry.get("memory")
-    ]
-    print(f"From memory (`memory` in bench/prices.toml), to be checked: {', '.join(unread)}.")
-    print(f"\n{ROUNDS - 1} requests of each route, medians; {os.uname().machine}.")
 
 
 def _people(number: float) -> str:

@@ -38,10 +38,11 @@ HOST_ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "
 # Where each kind of resource names its code.
 CODE = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
 # What our packages bring along and no function imports: pyHanko's clients for time stamps and
-# revocation lists, its XMP writer and its key stores (extracts/lean_pyhanko.py).
+# revocation lists, its XMP writer and its key stores (extracts/lean_pyhanko.py), what others are
+# compiled with.
 NEVER_IMPORTED = (
-    "aiohappyeyeballs", "aiohttp", "aiosignal", "attr", "attrs", "frozenlist", "lxml", "multidict",
-    "oscrypto", "propcache", "yarl",
+    "aiohappyeyeballs", "aiohttp", "aiosignal", "attr", "attrs", "cffi", "frozenlist", "lxml",
+    "multidict", "oscrypto", "propcache", "pycparser", "yarl",
 )  # fmt: skip
 # Modules that are imported if they are there. botocore would connect by pyOpenSSL, which webauthn
 # brings along, and it is a tenth of a cold start.

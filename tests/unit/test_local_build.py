@@ -131,6 +131,11 @@ import importlib
 for module in modules:
     importlib.import_module(module)
 assert "OpenSSL" not in sys.modules
+# On first use.
+import argon2, defusedxml.ElementTree, jwt, pyotp, segno, ucumvert, webauthn
+
+hasher = argon2.PasswordHasher()
+assert hasher.verify(hasher.hash("password"), "password")
 from bench import extracts
 
 pdf = extracts.measure("typst, signed", 1)
