@@ -101,7 +101,12 @@ def test_a_condition_that_is_lost_tells_what_stood_there(pk: str) -> None:
     with pytest.raises(ConditionFailed) as lost:
         dynamo.update(PLAIN, {"pk": pk, "sk": "b"}, "SET x = :x", {":x": 1}, condition="x < :x")
     assert lost.value.old is None
+    with pytest.raises(ConditionFailed) as lost:
+        dynamo.delete(PLAIN, {"pk": pk, "sk": "a"}, condition="sealed = :s", values={":s": b""})
+    assert lost.value.old == first
     assert keys(dynamo.query(PLAIN, "pk = :pk", {":pk": pk}).items) == ["a"]
+    dynamo.delete(PLAIN, {"pk": pk, "sk": "a"}, condition="sealed = :s", values={":s": b"\x01\xff"})
+    assert dynamo.query(PLAIN, "pk = :pk", {":pk": pk}).items == []
 
 
 def test_an_update_counts_adds_and_removes(pk: str) -> None:
