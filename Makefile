@@ -61,9 +61,10 @@ WHOLE := MEDKARTA_RUN=$(RUN)
 JUDGE := tests/infra/test_privileges.py
 # All else runs on moto; tests/integration/test_stores.py on each store that is here.
 STORED := MEDKARTA_STORE=ministack
+integration = $(patsubst %,tests/integration/test_%.py,$(1))
 
 test-part-1: install
-	$(STORED) .venv/bin/python -m pytest tests/integration/test_journey.py
+	$(STORED) .venv/bin/python -m pytest $(call integration,journey records catalogue erasure)
 	$(WHOLE) .venv/bin/python -m pytest tests/unit tests/e2e $(filter-out $(JUDGE),$(wildcard tests/infra/test_*.py)) $(wildcard tests/integration/test_[a-d]*.py tests/integration/test_intake_*.py)
 
 test-part-2: install
@@ -74,6 +75,7 @@ test-cases: install $(CASES) ## requests drawn from docs/openapi.json, against a
 
 test-long: install $(CASES) ## what takes minutes
 	.venv/bin/python -m pytest -m long $(ARGS)
+	$(STORED) .venv/bin/python -m pytest $(call integration,consent contest desk emergency hiding imports intake notifications people)
 	.venv/bin/python -m tests.contract.run --long
 	.venv/bin/python -m tests.mutation
 

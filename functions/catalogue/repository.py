@@ -24,9 +24,11 @@ class Registry:
         """Up to `limit` clinics with their places in the list, and the place to go on after."""
         first = f"{region}#" if region else _FIRST
         last = f"{region}#{_LAST}" if region else _LAST
-        page = self._page("CLINICS", after or first, last, limit)
-        found = [(item["listing_sk"], Clinic.from_item(item)) for item in page.items]
-        return found, found[-1][0] if page.next_key and found else None
+        # One more, since DynamoDB says "go on" at a limit that was reached, whatever follows.
+        page = self._page("CLINICS", after or first, last, limit + 1)
+        found = [(item["listing_sk"], Clinic.from_item(item)) for item in page.items[:limit]]
+        more = len(page.items) > limit or page.next_key is not None
+        return found, found[-1][0] if more and found else None
 
     def _page(self, listing: str, after: str, last: str, limit: int) -> dynamo.Page:
         # "after" itself is left out: nothing sorts between a text and the text with NUL behind it.

@@ -174,10 +174,12 @@ class ExtractsRepository:
             self._extracts,
             "pk = :pk AND begins_with(sk, :extract)",
             {":pk": pk, ":extract": "EXTRACT#"},
-            limit=limit,
+            limit=limit + 1,  # DynamoDB says "go on" at a limit that was reached, whatever follows
             forward=False,
             start={"pk": pk, "sk": after} if after else None,
         )
+        if len(page.items) > limit:
+            return page.items[:limit], page.items[limit - 1]["sk"]
         return page.items, page.next_key["sk"] if page.next_key else None
 
     def link(self, item: Item, file_name: str) -> str:

@@ -374,14 +374,12 @@ class RecordsRepository:
             else None
         )
         pk = records.changes(card_id)
+        after = f"{since.position}!"  # the first key after the position
         page = dynamo.query(
             self._records,
             "pk = :pk AND sk BETWEEN :after AND :last",
-            {
-                ":pk": pk,
-                ":after": f"{since.position}!",  # the first key after the position
-                ":last": f"{head.committed:010d}~",
-            },
+            # Where nothing is new they would stand the other way round, which DynamoDB refuses.
+            {":pk": pk, ":after": after, ":last": max(after, f"{head.committed:010d}~")},
             limit=limit,
         )
         sections = {letter: section for section, letter in records.LETTERS.items()}
