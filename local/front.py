@@ -6,6 +6,7 @@ and the platform does not is answered from the deployed template's own GatewayRe
 """
 
 import contextlib
+import gzip
 import importlib.util
 import json
 import re
@@ -66,6 +67,8 @@ TRY_PAGE = """<!doctype html>
 </html>
 """
 
+# What the distribution compresses on its way, of what is built.
+COMPRESSED = {".js": "text/javascript", ".css": "text/css"}
 FOR_EVER = "public, max-age=31536000, immutable"  # The names of built files change with content.
 
 Json = dict[str, Any]
@@ -170,7 +173,12 @@ class Front:
         if file.is_file() and file.is_relative_to(PORTAL) and file.name != "index.html":
             built = "/assets/" in path
             kept = {"Cache-Control": FOR_EVER if built else "no-cache"}
-            return FileResponse(file, headers={**pages.headers(self.deployed.endpoint), **kept})
+            headers = {**pages.headers(self.deployed.endpoint), **kept}
+            small = "gzip" in request.headers.get("accept-encoding", "")
+            if built and small and file.suffix in COMPRESSED:
+                headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+                return Response(_compressed(file), 200, headers, COMPRESSED[file.suffix])
+            return FileResponse(file, headers=headers)
         if path == "/" or "text/html" in request.headers.get("accept", ""):
             if request.url.netloc != urlsplit(self.portal_url).netloc:
                 return self.to_portal(request)
@@ -307,6 +315,11 @@ def _is_broken_function(answer: httpx.Response) -> bool:
         return set(answer.json()) == {"message"}
     except (TypeError, ValueError):
         return False
+
+
+@cache
+def _compressed(file: Path) -> bytes:
+    return gzip.compress(file.read_bytes())
 
 
 @cache

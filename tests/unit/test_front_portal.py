@@ -97,6 +97,18 @@ async def test_built_files_are_kept_and_the_page_is_not(portal: Path) -> None:
 
 
 @pytest.mark.anyio
+async def test_scripts_are_compressed_for_whoever_takes_it(portal: Path) -> None:
+    """As the distribution does: what the portal weighs here is what it weighs there."""
+    packed = await get("/assets/index-1a2b.js", {"Accept-Encoding": "gzip"})
+    plain = await get("/assets/index-1a2b.js", {"Accept-Encoding": "identity"})
+    assert packed.text == plain.text == "the script"
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["vary"] == "Accept-Encoding"
+    assert packed.headers["content-type"].startswith("text/javascript")
+    assert "content-encoding" not in plain.headers
+
+
+@pytest.mark.anyio
 async def test_without_a_built_portal_the_gateway_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,6 @@ import { t } from "../texts";
 import { Page } from "../ui/page";
 import { useSession } from "../ui/session";
 import { Loaded, Loading, Notice } from "../ui/states";
-import { fullName } from "./parts";
 import { type DeskKey, d } from "./texts";
 import { Words } from "./words";
 
@@ -168,13 +167,14 @@ function Home({ places }: { places: Place[] }) {
   return (
     <Page title={t("nav.desk")}>
       <Loaded query={account}>
-        {({ appointments, ...own }) => (
+        {({ appointments, last_name, first_name, middle_name }) => (
           <p className="lead">
             {appointments.map((each) => {
+              const names = [last_name, first_name, middle_name];
               const clinic = clinics.data?.items.find((one) => one.clinic_id === each.clinic_id);
               return (
                 <span key={`${each.role} ${each.clinic_id}`} className="held">
-                  {each.role === "operator" ? fullName(own) : each.name},{" "}
+                  {each.role === "operator" ? names.filter(Boolean).join(" ") : each.name},{" "}
                   {t(`role.${each.role}`).toLocaleLowerCase()}
                   {clinic && `, ${clinic.name}`}
                 </span>
