@@ -5,7 +5,7 @@ import unicodedata
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from kernel.api import Model, Paging
@@ -65,6 +65,14 @@ Checked = Annotated[
 ]
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# In JSON 7.0 is a whole number (JSON Schema 2020-12, section 4.2.3).
+HeldDays = Annotated[int, Field(ge=0, le=MOST_DAYS), BeforeValidator(_whole)]
+
+
 def _policy_number(text: str) -> str:
     digits = re.sub(r"[\s-]", "", text)
     if not re.fullmatch(r"[0-9]{16}", digits):
@@ -108,8 +116,8 @@ class Appoint(Model):
 class ReleaseRules(Model):
     """Days for which a kind of result is held until a doctor has seen it; none: not at all."""
 
-    laboratory: Annotated[int, Field(ge=0, le=MOST_DAYS)] = 0
-    diagnostic: Annotated[int, Field(ge=0, le=MOST_DAYS)] = 0
+    laboratory: HeldDays = 0
+    diagnostic: HeldDays = 0
 
 
 class EnterPerson(Model):

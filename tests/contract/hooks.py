@@ -27,10 +27,13 @@ _PATIENCE = 90  # seconds, for a time step or a code
 Json = Any
 
 # The demo's people by the last digits of their phones (local/demo/people.json). Sign-ins, consents
-# and what the desk does to a patient have people of their own: they close what others read.
+# and what the desk does to a patient have people of their own: they close what others read. So have
+# guesses at codes and at passwords, which make their person wait before the next sign-in.
 PATIENT, SIGNING_IN, CONSENTING, AT_THE_DESK = "2011", "2012", "2026", "2025"
+GUESSED_AT, GUESSING = "2024", "2023"
 OPERATOR, REGISTRAR, CLINICIAN = "1001", "1011", "1012"
 WHO = (
+    (r"/v1/auth/password$", GUESSING),
     (r"/v1/auth/", SIGNING_IN),
     (r"/v1/consents", CONSENTING),
     (r"/v1/clinic/(regions|clinics|staff)", OPERATOR),
@@ -81,15 +84,22 @@ class Person:
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
-    def challenge(self) -> str:
-        """A sign-in of this person that waits for the second step."""
+    def challenge(self) -> str | None:
+        """A sign-in of this person that waits for the second step, unless they have to wait."""
+        answer = self._log_in()
+        return str(answer.json()["challenge_id"]) if answer.is_success else None
+
+    def _log_in(self) -> httpx.Response:
         credentials = {name: self.account[name] for name in ("login", "password")}
-        answer = self.http.post("/v1/auth/login", json=credentials)
-        assert answer.is_success, answer.text
-        return str(answer.json()["challenge_id"])
+        return self.http.post("/v1/auth/login", json=credentials)
 
     def _sign_in(self) -> None:
-        path = f"/v1/auth/challenges/{self.challenge()}"
+        begun = self._log_in()
+        if begun.status_code == 429:
+            time.sleep(min(_PATIENCE, int(begun.headers["Retry-After"])))
+            begun = self._log_in()
+        assert begun.is_success, begun.text
+        path = f"/v1/auth/challenges/{begun.json()['challenge_id']}"
         if secret := self.account.get("totp_secret"):
             code = {"method": "totp", "code": pyotp.TOTP(secret).now()}
             answer = self.http.post(f"{path}/verify", json=code)
@@ -192,7 +202,8 @@ def _made() -> dict[str, list[str]]:
 
 def _candidates(name: str, path: str) -> list[str]:
     if name == "challenge_id":
-        return [person(SIGNING_IN).challenge()]
+        begun = person(GUESSED_AT).challenge()
+        return [begun] if begun else []
     if name == "record_id":
         sections = ("visits", "results", "prescriptions")
         return things()[next((s for s in sections if s in path), "results")]

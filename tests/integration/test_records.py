@@ -208,7 +208,9 @@ def test_a_record_tells_where_it_came_from(card: OpenCard) -> None:
 @pytest.fixture
 def holding(clinic: desk_world.Clinic) -> Iterator[desk_world.Clinic]:
     registrar = clinic.registrar.api
-    assert registrar.put("/v1/clinic/release-rules", {"laboratory": 3}).status == 200
+    # In JSON it is the same number as 3.
+    assert registrar.put("/v1/clinic/release-rules", {"laboratory": 3.0}).status == 200
+    assert registrar.put("/v1/clinic/release-rules", {"laboratory": 3.5}).status == 422
     assert registrar.get("/v1/clinic/release-rules").json == {"laboratory": 3, "diagnostic": 0}
     yield clinic
     assert registrar.put("/v1/clinic/release-rules", {}).status == 200
