@@ -7,7 +7,19 @@ const API = process.env.API ?? "http://localhost:8080";
 
 export default defineConfig({
   plugins: [labels(), react(), firstLoad()],
-  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // What screens share comes in one file: each file is a way there and back on a slow network.
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [{ name: "shared", test: /\/src\/(ui|api)\//, minShareCount: 3 }],
+        },
+      },
+    },
+  },
   server: {
     // The API gives its cookie to its own origin only.
     proxy: { "/v1": { target: API, headers: { origin: API } }, "/_local": API },
