@@ -294,18 +294,40 @@ def _path_parameters(route: Any) -> list[Json]:
 
 
 def _query_parameters(route: Any) -> list[Json]:
+    from kernel.query import REQUIRED
+
     if route.query is None:
         return []
-    schema = route.query.model_json_schema(ref_template=_REF)
     return [
         {
             "name": name,
             "in": "query",
-            "required": name in schema.get("required", []),
-            "schema": {key: value for key, value in each.items() if key != "title"},
+            "required": each.default is REQUIRED,
+            "schema": _parameter_schema(each),
         }
-        for name, each in schema["properties"].items()
+        for name, each in route.query.parameters.items()
     ]
+
+
+def _parameter_schema(parameter: Any) -> Json:
+    from kernel.query import REQUIRED, Day, OneOf, Text, Whole
+
+    form: Json
+    match parameter.form:
+        case Text(least=least, most=most, pattern=pattern):
+            form = {"maxLength": most, "minLength": least, "pattern": pattern, "type": "string"}
+        case Whole(least=least, most=most):
+            form = {"maximum": most, "minimum": least, "type": "integer"}
+        case OneOf(words=words):
+            form = {"enum": list(words), "type": "string"}
+        case Day():
+            form = {"format": "date", "type": "string"}
+    form = {key: value for key, value in form.items() if value is not None}
+    if parameter.default is REQUIRED:
+        return form
+    if parameter.default is None:
+        return {"anyOf": [form, {"type": "null"}], "default": None}
+    return {"default": parameter.default, **form}
 
 
 def _operation_id(route: Any) -> str:

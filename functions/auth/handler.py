@@ -16,7 +16,7 @@ from auth.sessions import Sessions
 from auth.settings import Settings
 from auth.signin import SigningIn
 from kernel import profiles, settings
-from kernel.api import Answer, App, Paging, Public, Request, SignedIn
+from kernel.api import Answer, App, Public, Request, SignedIn
 from kernel.cursors import Cursors
 from kernel.errors import (
     AlreadyExists,
@@ -38,6 +38,7 @@ from kernel.gate import Gate, Tables
 from kernel.idempotency import Idempotency, key_of
 from kernel.identity import SessionId
 from kernel.messages import Messages
+from kernel.query import Paging
 
 _settings = settings.load(Settings)
 _origins = [origin.strip() for origin in _settings.allowed_origins.split(",")]

@@ -7,10 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from kernel.api import Model
-from kernel.days import Day
-from kernel.identifiers import EmailField, PhoneField
-from kernel.snils import SnilsField
+from kernel.fields import Day, EmailField, PhoneField, SnilsField
+from kernel.model import Model
 
 _EARLIEST = date(1900, 1, 1)
 

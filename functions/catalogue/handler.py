@@ -6,9 +6,10 @@ from typing import Any
 from catalogue import service
 from catalogue.models import ClinicsQuery, HelpQuery, ServicesQuery
 from catalogue.repository import Registry
-from kernel.api import Answer, App, Paging, Public, Request
+from kernel.api import Answer, App, Public, Request
 from kernel.cursors import Cursors
 from kernel.errors import CursorInvalid
+from kernel.query import Paging
 from kernel.settings import load
 
 

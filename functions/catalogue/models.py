@@ -6,26 +6,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
-from kernel.api import Paging
+from kernel.query import Paging, Text, optional
 from kernel.texts import Language
 
 _CONTENT = Path(__file__).parent / "content"
 
 
 class ServicesQuery(Paging):
-    category: str | None = Field(None, min_length=1, max_length=64)
-    q: str | None = Field(None, max_length=100)
+    category = optional(Text(1, 64))
+    q = optional(Text(most=100))
 
 
 class ClinicsQuery(Paging):
-    region: str | None = Field(None, pattern=r"^[A-Za-z]{2}-[A-Za-z0-9]{1,3}$")
-    q: str | None = Field(None, max_length=100)
+    region = optional(Text(pattern=r"^[A-Za-z]{2}-[A-Za-z0-9]{1,3}$"))
+    q = optional(Text(most=100))
 
 
 class HelpQuery(Paging):
-    q: str | None = Field(None, max_length=100)
+    q = optional(Text(most=100))
 
 
 @cache

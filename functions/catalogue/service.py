@@ -4,7 +4,7 @@ from typing import Any
 
 from catalogue.models import ClinicsQuery, HelpQuery, ServicesQuery, content, matches
 from catalogue.repository import Registry
-from kernel.api import Paging
+from kernel.query import Paging
 from kernel.registry import Clinic
 from kernel.texts import Language
 

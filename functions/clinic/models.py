@@ -8,12 +8,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from kernel.api import Model, Paging
-from kernel.days import Day
-from kernel.identifiers import PhoneField
-from kernel.notes import NoteField
+from kernel.fields import Day, NoteField, PhoneField, SnilsField
+from kernel.model import Model
+from kernel.query import OneOf, Paging, Text, optional
 from kernel.release import MOST_DAYS
-from kernel.snils import SnilsField
 
 _EARLIEST = date(1880, 1, 1)
 # ISO 3166-2, e.g. RU-MOW; a clinic's id stands in keys and in paths.
@@ -102,7 +100,7 @@ class PutClinic(Model):
 class StaffQuery(Paging):
     """`clinic_id` is for operators, who see all without it; a registrar sees their own clinic."""
 
-    clinic_id: Id | None = None
+    clinic_id = optional(Text(1, 64))
 
 
 class Appoint(Model):
@@ -182,7 +180,7 @@ class Death(Model):
 
 
 class CasesQuery(Paging):
-    status: Literal["open", "answered"] | None = None
+    status = optional(OneOf("open", "answered"))
 
 
 class AnswerCase(Model):

@@ -7,7 +7,7 @@ from consent.hiding import Hiding
 from consent.models import Contest, GiveConsent
 from consent.repository import Inbox, JournalReader
 from kernel.access import Action
-from kernel.api import Answer, App, CardRead, CardWrite, Paging, Public, Request, SignedIn
+from kernel.api import Answer, App, CardRead, CardWrite, Public, Request, SignedIn
 from kernel.cases import Cases
 from kernel.consent_acts import ConsentActs
 from kernel.cursors import Cursors
@@ -24,6 +24,7 @@ from kernel.gate import Gate, Tables
 from kernel.idempotency import Idempotency
 from kernel.identity import RecordId
 from kernel.notes import Notes
+from kernel.query import Paging
 from kernel.settings import load
 from kernel.withdrawals import Withdrawals
 

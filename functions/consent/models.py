@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from kernel.api import Model
-from kernel.notes import NoteField
+from kernel.fields import NoteField
+from kernel.model import Model
 
 
 class GiveConsent(Model):

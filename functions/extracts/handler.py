@@ -13,7 +13,6 @@ from kernel.api import (
     Answer,
     App,
     CardWrite,
-    Paging,
     Public,
     Request,
     SignedIn,
@@ -32,6 +31,7 @@ from kernel.extracts import Revoking
 from kernel.gate import Gate, Tables
 from kernel.idempotency import Idempotency
 from kernel.identity import ExtractId, PatientId
+from kernel.query import Paging
 
 
 @dataclass(frozen=True, slots=True)

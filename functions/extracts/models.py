@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kernel.api import Model
-from kernel.days import Day
+from kernel.fields import Day
 from kernel.identity import RecordId
+from kernel.model import Model
 from kernel.records import Section
 
 SECTIONS: dict[str, Section] = {

@@ -10,7 +10,6 @@ from extracts.models import OrderExtract, Wanted
 from extracts.repository import LINK_SECONDS, ExtractsRepository, OrderKey
 from kernel import clock, extracts, ids
 from kernel.access import Action
-from kernel.api import Paging
 from kernel.cursors import Cursors
 from kernel.dynamo import Item
 from kernel.errors import ExtractTooBroad, FieldProblem, NotFound, NotReady, ValidationFailed
@@ -18,6 +17,7 @@ from kernel.extracts import Revoking
 from kernel.gate import Attempt, Gate, OpenCard
 from kernel.identity import Actor, CardId, Claims, ExtractId, PatientId
 from kernel.journal import Entry
+from kernel.query import Paging
 from kernel.records import Head
 from kernel.texts import Language
 

@@ -9,16 +9,12 @@ import base64
 import hashlib
 import hmac
 import json
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, Literal, Protocol
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from kernel import aws, clock, errors, log, settings, texts
 from kernel import body as body_guard
@@ -28,33 +24,17 @@ from kernel.gate import Attempt, Gate, OpenCard
 from kernel.idempotency import Idempotency, key_of
 from kernel.identity import Actor, CardId, Claims, Role
 from kernel.journal import Entry
+from kernel.query import Query
 from kernel.texts import Language
+
+if TYPE_CHECKING:
+    from kernel.model import Model
 
 JSON = "application/json"
 FHIR_JSON = "application/fhir+json"
 PROBLEM_JSON = "application/problem+json"
 PURPOSES = ("treatment", "laboratory", "administration")
 Method = Literal["GET", "POST", "PUT", "DELETE"]
-
-
-class Model(BaseModel):
-    """A body or a query: unknown fields and wrong types are refused, never guessed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def _plain_number(value: object) -> object:
-    # pydantic also reads `1_0`, `+1` and `1.0` as numbers.
-    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,9}", value):
-        raise PydanticCustomError("int_type", "not a number")
-    return value
-
-
-class Paging(Model):
-    """What every list takes."""
-
-    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_plain_number)] = 20
-    cursor: str | None = None
 
 
 # --- who may use a route -----------------------------------------------------------------------
@@ -185,8 +165,8 @@ class Route:
     answer: str | None
     status: int
     also: Mapping[int, str]
-    body: type[Model] | None
-    query: type[Model] | None
+    body: "type[Model] | None"
+    query: type[Query] | None
     errors: tuple[str, ...]
     limit: int
     media: tuple[str, ...]
@@ -285,59 +265,6 @@ def _unexpected(language: Language, request_id: str) -> Answer:
     return Answer(document, 500, {}, PROBLEM_JSON)
 
 
-# pydantic's codes -> ours, with the numbers that the text shows
-_FIELD_CODES = {
-    "missing": "missing",
-    "extra_forbidden": "extra_forbidden",
-    "string_type": "string_type",
-    "string_unicode": "string_type",
-    "string_too_short": "string_too_short",
-    "string_too_long": "string_too_long",
-    "string_pattern_mismatch": "pattern",
-    "int_type": "int_type",
-    "int_parsing": "int_type",
-    "int_from_float": "int_type",
-    "int_parsing_size": "too_large",
-    "bool_type": "bool_type",
-    "bool_parsing": "bool_type",
-    "list_type": "list_type",
-    "model_type": "object_type",
-    "dict_type": "object_type",
-    "model_attributes_type": "object_type",
-    "date_type": "date",
-    "date_parsing": "date",
-    "date_from_datetime_parsing": "date",
-    "date_from_datetime_inexact": "date",
-    "datetime_type": "datetime",
-    "datetime_parsing": "datetime",
-    "datetime_from_date_parsing": "datetime",
-    "timezone_aware": "datetime",
-    "literal_error": "enum",
-    "enum": "enum",
-    "too_long": "too_many",
-    "too_short": "too_few",
-    "greater_than_equal": "greater_than_equal",
-    "less_than_equal": "less_than_equal",
-}
-
-
-def field_problems(error: ValidationError, whole: str = "body") -> list[FieldProblem]:
-    """pydantic's findings as ours: known field names only, never the values.
-
-    `whole` names the place of what has no field. A validator of our own names its code by
-    `PydanticCustomError(code, ...)`.
-    """
-    problems = []
-    for each in error.errors(include_url=False, include_input=False):
-        code = _FIELD_CODES.get(each["type"], each["type"])
-        place = [str(part) for part in each["loc"]]
-        if code == "extra_forbidden":
-            place = place[:-1]  # an unknown name is the client's own text: it is not echoed
-        params = {k: v for k, v in each.get("ctx", {}).items() if isinstance(v, str | int)}
-        problems.append(FieldProblem(".".join(place) or whole, code, params))
-    return problems
-
-
 # --- the app -----------------------------------------------------------------------------------
 
 
@@ -370,8 +297,8 @@ class App:
         answer: str | None = None,
         status: int | None = None,
         also: Mapping[int, str] | None = None,
-        body: type[Model] | None = None,
-        query: type[Model] | None = None,
+        body: "type[Model] | None" = None,
+        query: type[Query] | None = None,
         errors: Sequence[type[MedkartaError] | str] = (),
         limit: int = body_guard.DEFAULT_LIMIT,
         media: tuple[str, ...] = (JSON,),
@@ -561,10 +488,7 @@ class App:
                 raise errors.ValidationFailed([FieldProblem("body", "extra_forbidden")])
         if route.body is not None:
             body_guard.parse_json(request.raw)
-            try:
-                request.body = route.body.model_validate_json(request.raw, strict=True)
-            except ValidationError as error:
-                raise errors.ValidationFailed(field_problems(error)) from None
+            request.body = route.body.of_json(request.raw)
 
     def _run(self, route: Route, request: Request) -> Answer:
         key = key_of(request.headers) if route.idempotent else None
@@ -601,7 +525,7 @@ def gateway_authorizer(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return context
 
 
-def _required(model: type[Model]) -> bool:
+def _required(model: "type[Model]") -> bool:
     return any(field.is_required() for field in model.model_fields.values())
 
 
@@ -657,22 +581,13 @@ def _purpose(request: Request) -> str:
     return purpose
 
 
-def _query(model: type[Model] | None, event: Mapping[str, Any]) -> Any:
+def _query(query: type[Query] | None, event: Mapping[str, Any]) -> Query | None:
     given = event.get("multiValueQueryStringParameters") or {}
-    if model is None:
-        if given:
-            raise errors.ValidationFailed([FieldProblem("query", "extra_forbidden")])
-        return None
-    repeated = [name for name, values in given.items() if len(values) > 1]
-    known = {info.alias or name for name, info in model.model_fields.items()}
-    if repeated:
-        raise errors.ValidationFailed(
-            [FieldProblem(name if name in known else "query", "value") for name in repeated]
-        )
-    try:
-        return model.model_validate_strings({name: values[0] for name, values in given.items()})
-    except ValidationError as error:
-        raise errors.ValidationFailed(field_problems(error, "query")) from None
+    if query is not None:
+        return query.read(given)
+    if given:
+        raise errors.ValidationFailed([FieldProblem("query", "extra_forbidden")])
+    return None
 
 
 @cache
@@ -685,8 +600,6 @@ def _body_bytes(answer: Answer) -> bytes:
         return b""
     if isinstance(answer.body, bytes):
         return answer.body
-    if isinstance(answer.body, BaseModel):
-        return answer.body.model_dump_json(by_alias=True).encode()
     return _encoder().encode(answer.body).encode()
 
 

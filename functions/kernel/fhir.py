@@ -47,9 +47,7 @@ def address(request: Request, cursor: str | None) -> str:
     path = request.route
     for name, value in request.path.items():
         path = path.replace(f"{{{name}}}", value)
-    given: dict[str, Any] = {}
-    if request.query is not None:
-        given = request.query.model_dump(mode="json", by_alias=True, exclude_none=True)
+    given = {} if request.query is None else request.query.values()
     if cursor is not None:
         given["cursor"] = cursor
     return f"{path}?{urlencode(given)}" if given else path

@@ -6,10 +6,6 @@ is stored, hashed and compared, or None where it is not that kind of identifier.
 
 import re
 import unicodedata
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 
 from kernel import snils as snils_rule
 
@@ -74,26 +70,3 @@ def masked_email(address: str) -> str:
 
 def _digits(text: str) -> str:
     return "".join(c for c in text if c in "0123456789")
-
-
-def _phone_field(text: str) -> str:
-    found = phone(text)
-    if found is None:
-        raise PydanticCustomError("phone", "not a phone number")
-    return found
-
-
-def _email_field(text: str) -> str:
-    found = email(text)
-    if found is None:
-        raise PydanticCustomError("email", "not an e-mail address")
-    return found
-
-
-# Fields of a body that take any usual spelling and hold the inner form.
-PhoneField = Annotated[
-    str, Field(max_length=40, examples=["+7 900 000-00-00"]), AfterValidator(_phone_field)
-]
-EmailField = Annotated[
-    str, Field(max_length=254, examples=["name@example.ru"]), AfterValidator(_email_field)
-]

@@ -6,27 +6,8 @@ Keys table:
     CARD#<id> | KEY#notes    the wrapped data key
 """
 
-import unicodedata
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
-
 from kernel.identity import CardId
 from kernel.sealing import KeyDestroyed, Keyring
-
-
-def _words(text: str) -> str:
-    found = unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
-    if not any(c.isalnum() for c in found):
-        raise PydanticCustomError("value", "no words")
-    if any(unicodedata.category(c) in ("Cc", "Cs", "Co") and c not in "\n\t" for c in found):
-        raise PydanticCustomError("value", "control characters")
-    return found
-
-
-# A field of a body: what somebody writes, in some lines.
-NoteField = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_words)]
 
 
 class Notes:

@@ -6,10 +6,6 @@ Numbers up to 001-001-998 were given out before the rule and are not checked.
 """
 
 import re
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 
 _USUAL = re.compile(
     r"([0-9]{3})[-‐‑‒– \u00a0]?([0-9]{3})[-‐‑‒– \u00a0]?([0-9]{3})[-‐‑‒– \u00a0]?([0-9]{2})"
@@ -57,16 +53,3 @@ def formatted(digits: str) -> str:
 def masked(digits: str) -> str:
     """What may be shown of it to its owner: `***-***-445 95`."""
     return f"***-***-{digits[6:9]} {digits[9:]}"
-
-
-def _validated(text: str) -> str:
-    try:
-        return normalise(text)
-    except SnilsWrong as error:
-        raise PydanticCustomError(error.code, "not a СНИЛС") from error
-
-
-# A field of a body that takes any usual spelling and holds the 11 digits.
-SnilsField = Annotated[
-    str, Field(max_length=20, examples=["112-233-445 95"]), AfterValidator(_validated)
-]

@@ -5,12 +5,13 @@ from typing import Any
 
 from kernel import exact_json, settings
 from kernel.access import Action
-from kernel.api import Answer, App, CardRead, Paging, Request, RouteFunction, SignedIn
+from kernel.api import Answer, App, CardRead, Request, RouteFunction, SignedIn
 from kernel.cursors import Cursors
 from kernel.errors import CursorInvalid
 from kernel.fhir import address, searchset
 from kernel.gate import Gate, Tables
 from kernel.identity import RecordId
+from kernel.query import Paging
 from kernel.records import Section
 from kernel.sealing import Keyring
 from records.fhir import history

@@ -1,18 +1,13 @@
 """Queries of the lists of a card."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
-from kernel.api import Model, Paging
-from kernel.days import Day
+from kernel.query import Day, OneOf, Paging, Parameter, Query, Text, Whole, optional
 
 
 class ListQuery(Paging):
     """What every list of records takes. `from` and `to` both belong to the period."""
 
-    from_: Annotated[Day | None, Field(alias="from")] = None
-    to: Day | None = None
+    from_ = optional(Day(), name="from")
+    to = optional(Day())
 
     def filters(self) -> dict[str, str]:
         """The filters by which records are found besides the period: kind of tag -> value."""
@@ -20,41 +15,41 @@ class ListQuery(Paging):
 
 
 class VisitsQuery(ListQuery):
-    doctor: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    diagnosis: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    doctor = optional(Text(1, 200))
+    diagnosis = optional(Text(1, 40))
 
     def filters(self) -> dict[str, str]:
         return _given(doctor=self.doctor, diagnosis=self.diagnosis)
 
 
 class ResultsQuery(ListQuery):
-    kind: Literal["laboratory", "diagnostic"] | None = None
-    code: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    kind = optional(OneOf("laboratory", "diagnostic"))
+    code = optional(Text(1, 100))
 
     def filters(self) -> dict[str, str]:
         return _given(kind=self.kind, code=self.code)
 
 
-class OneQuery(Model):
-    version: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+class OneQuery(Query):
+    version = optional(Whole(1, 1_000_000))
 
 
-class SeriesQuery(Model):
+class SeriesQuery(Query):
     """`code` is a code, or `system|code` where several systems share it."""
 
-    code: Annotated[str, Field(min_length=1, max_length=300)]
-    from_: Annotated[Day | None, Field(alias="from")] = None
-    to: Day | None = None
+    code = Parameter(Text(1, 300))
+    from_ = optional(Day(), name="from")
+    to = optional(Day())
 
 
 class ChangesQuery(Paging):
     """`since`: the token of the answer before; `cursor`: the same, to go on at once."""
 
-    since: Annotated[str, Field(max_length=2048)] | None = None
+    since = optional(Text(most=2048))
 
 
 class PrescriptionsQuery(ListQuery):
-    kind: Literal["medication", "recommendation"] | None = None
+    kind = optional(OneOf("medication", "recommendation"))
 
     def filters(self) -> dict[str, str]:
         return _given(kind=self.kind)
