@@ -8,7 +8,7 @@ takes the place of relation and consent, for reading alone.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from kernel.consents import ConsentState
 from kernel.errors import AccessStepFailed, Forbidden, MedkartaError, NotFound
@@ -84,8 +84,7 @@ class CardFacts:
     emergency_at: ClinicId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
+class StepResult(NamedTuple):
     step: Step
     ok: bool
     outdated: bool = False
@@ -112,8 +111,7 @@ def steps(level: Level, facts: ClinicFacts | None) -> list[StepResult]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """`refusal` is None when the act is allowed. `related`: is the asker known to this card?"""
 
     refusal: MedkartaError | None

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from kernel import aws, clock, errors, log, settings, texts
 from kernel import body as body_guard
@@ -154,8 +154,7 @@ class RouteFunction(Protocol):
     def __call__(self, request: Request, /) -> Answer: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """One route, with all that the dispatch and the OpenAPI document need to know of it."""
 
     method: Method

@@ -8,8 +8,7 @@ import time
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -116,8 +115,7 @@ def get(table: str, key: Key) -> Item | None:
     return from_item(answer["Item"]) if "Item" in answer else None
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(NamedTuple):
     """One item to read in a batch: the table, and its key's two values."""
 
     table: str
@@ -157,8 +155,7 @@ def batch_get(lookups: Iterable[Lookup]) -> dict[Lookup, Item]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Items of one Query call, and where the next one starts."""
 
     items: list[Item]

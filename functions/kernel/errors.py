@@ -14,7 +14,7 @@ MedkartaError
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class MedkartaError(Exception):
@@ -129,8 +129,7 @@ class NotReady(Conflict):
     code = "not_ready"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldProblem:
+class FieldProblem(NamedTuple):
     """One wrong field: its dotted path, a stable code, and the numbers that its text needs.
 
     `message` is set where the text is not one of the `field.<code>` texts.

@@ -7,9 +7,8 @@ route's answer is dropped unless the decision allows it and the entry stands.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from kernel import accounts, clock, consents, dynamo, hiding
 from kernel.access import Action, CardFacts, ClinicFacts, decide
@@ -24,8 +23,7 @@ from kernel.registry import Card, Clinic, Region, Relation
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(NamedTuple):
     """The tables whose facts decide."""
 
     accounts: str
@@ -34,8 +32,7 @@ class Tables:
     journal: str
 
 
-@dataclass(frozen=True, slots=True)
-class OpenCard:
+class OpenCard(NamedTuple):
     """A card on its way out: whose it is, and what was read together with it.
 
     `hidden` is what the patient hides from clinicians, `withheld` what of it this reader must not
@@ -50,8 +47,7 @@ class OpenCard:
     emergency: ClinicId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One request at the gate: who asks for what, when, and for which stated purpose."""
 
     claims: Claims
@@ -61,8 +57,7 @@ class Attempt:
     purpose: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
+class _Facts(NamedTuple):
     actor: Actor
     card: CardFacts
     support: dict[str, str | None]

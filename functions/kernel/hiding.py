@@ -8,7 +8,7 @@ before it began. To a clinician hidden records are not there: in no list, count,
 Their patient sees them marked, and so does a clinician in an emergency, which the journal tells.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kernel.dynamo import Item, Lookup
 from kernel.identity import CardId
@@ -17,8 +17,7 @@ from kernel.identity import CardId
 MOST_RECORDS = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(NamedTuple):
     """The hidden records (by id) and sections of a card; `touched`: where there are any."""
 
     records: frozenset[str] = frozenset()

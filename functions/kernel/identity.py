@@ -7,7 +7,7 @@ account, and every decision is taken on it.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NewType
+from typing import Any, Literal, NamedTuple, NewType
 
 AccountId = NewType("AccountId", str)
 SessionId = NewType("SessionId", str)
@@ -22,8 +22,7 @@ Level = Literal["simplified", "standard", "verified"]
 Role = Literal["clinician", "registrar", "operator"]
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(NamedTuple):
     """What a verified access token says (RFC 9068)."""
 
     account_id: AccountId

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -29,8 +29,7 @@ _LARGEST_PAGE = 5_000_000
 _AT_ONCE = 20  # records opened before the size is looked at
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRecord:
+class OpenRecord(NamedTuple):
     """A version of a record with its body as JSON; `hidden` and `held_until` are marks on it."""
 
     section: Section
@@ -42,8 +41,7 @@ class OpenRecord:
     held_until: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordsPage:
+class RecordsPage(NamedTuple):
     """Records, newest first, the position where the next page starts, and what is left out."""
 
     found: list[OpenRecord]
@@ -51,8 +49,7 @@ class RecordsPage:
     left_out: Mapping[Why, int]
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedRecord:
+class ChangedRecord(NamedTuple):
     """What an intake did to a record; without the record where it took it back. `position` is where
     it stands among the changes, None for what came because its hold ran out."""
 
@@ -72,8 +69,7 @@ class Since:
     moment: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
+class _Span(NamedTuple):
     """Where a list reads: a section, or the rows under one token of it, within days."""
 
     card_id: CardId
@@ -134,8 +130,7 @@ def _tokens(key: DataKey, filters: Mapping[str, str]) -> list[str]:
     return [key.token(kind, records.normal(value)) for kind, value in given]
 
 
-@dataclass(frozen=True, slots=True)
-class ClinicState:
+class ClinicState(NamedTuple):
     """A patient's relation to a clinic with all that decides about the card there."""
 
     relation: Relation

@@ -4,9 +4,9 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel import access, consents, exact_json, records
 from kernel.access import ClinicFacts
@@ -36,8 +36,7 @@ from records.series import series_of
 MOST_POINTS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """One read of a section: of which card, for its patient or a clinician, as JSON or FHIR."""
 
     opened: OpenCard
@@ -46,8 +45,7 @@ class Read:
     fhir: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """A list as FHIR resources: its own, what they refer to, and the cursor of the next page."""
 
     resources: list[Resource]
@@ -55,8 +53,7 @@ class Listed:
     cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(NamedTuple):
     """Changes with their resources, and the token from which to go on."""
 
     changed: Sequence[ChangedRecord]

@@ -9,7 +9,6 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -367,7 +366,7 @@ def test_a_planted_leak_is_found(
 
     leaking.__name__, leaking.__doc__ = original.__name__, original.__doc__
     monkeypatch.setitem(
-        handler.app.routes, ("GET", "/v1/regions"), replace(route, function=leaking)
+        handler.app.routes, ("GET", "/v1/regions"), route._replace(function=leaking)
     )
     capsys.readouterr()
     with sinks.watched() as seen:
