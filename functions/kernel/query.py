@@ -1,5 +1,5 @@
 """The parameters that a route takes in its address. They are judged without pydantic: its import
-is a third of a cold start, and most reads have no body that would need it.
+would be a fifth of a cold start, and most reads have no body that would need it.
 
     class VisitsQuery(Paging):
         doctor = optional(Text(1, 200))
