@@ -373,15 +373,17 @@ class OwnAccount:
 
         Raises:
             NotFound: there is none.
+            Conflict: the session's methods were changed at the same time.
         """
-        _, profile = self._own(actor)
+        account, profile = self._own(actor)
+        if account.totp is None:
+            raise NotFound
         self._commit(
             [
                 *self._repository.remove_totp(actor.account_id),
                 self._repository.narrow(actor, policy.amr_without(actor.amr, "totp")),
             ],
             ends=self._sessions.ending(actor.account_id, caller, but=actor.session_id),
-            failure=NotFound(),
         )
         self._challenges.notify(profile.phone, "sms.factor_changed", caller)
         log.info("app removed", account_id=actor.account_id)

@@ -416,7 +416,7 @@ def confirm_totp(request: Request) -> Answer:
     return Answer(_own.confirm_totp(request.actor, request.body, _caller(request)))
 
 
-@app.route("DELETE", "/v1/auth/totp", access=_FRESH, errors=(NotFound,))
+@app.route("DELETE", "/v1/auth/totp", access=_FRESH, errors=(NotFound, Conflict))
 def remove_totp(request: Request) -> Answer:
     """Unbind the authenticator app."""
     _own.remove_totp(request.actor, _caller(request))

@@ -590,15 +590,16 @@ class Repository:
         }
 
     def narrow(self, actor: Actor, amr: list[str]) -> Action:
-        """Leave a session these methods only; it may have ended meanwhile."""
+        """Leave a session these methods only; it may have ended meanwhile, but not changed them:
+        two removals at once would each leave what the other took."""
         place = accounts.session_lookup(self.accounts, actor.account_id, actor.session_id)
         return {
             "Update": dynamo.update_request(
                 place.table,
                 {"pk": place.pk, "sk": place.sk},
                 "SET amr = :amr",
-                {":amr": amr},
-                condition="attribute_exists(pk)",
+                {":amr": amr, ":was": list(actor.amr)},
+                condition="amr = :was",
             )
         }
 

@@ -15,6 +15,7 @@ from tests.gateway import Api, outbox
 from tests.integration.test_auth_journey import (
     Person,
     code_for,
+    enrol,
     login,
     part,
     refreshed,
@@ -237,6 +238,33 @@ def test_removing_the_last_passkey_takes_the_roles_with_it() -> None:
         assert person.api.delete(gone).status == 204
         assert person.api.get("/v1/auth/account").json["roles"] == roles
     assert refreshed(person.refresh_token).json["account"]["roles"] == []
+
+
+def test_two_removals_at_once_do_not_give_back_what_the_other_took() -> None:
+    from auth import handler
+    from auth.caller import APP, Caller
+    from kernel import accounts, clock, dynamo
+    from kernel.errors import Conflict
+    from kernel.identity import AccountId, SessionId
+
+    person = register()
+    authenticator = bind(person)
+    enrol(person)
+    account_id = AccountId(person.answer["account"]["account_id"])
+    session_id = SessionId(person.answer["session_id"])
+    table = handler._settings.accounts_table
+    places = (
+        accounts.state_lookup(table, account_id),
+        accounts.session_lookup(table, account_id, session_id),
+    )
+    state, session = (dynamo.get(table, {"pk": each.pk, "sk": each.sk}) or {} for each in places)
+    before = accounts.actor(account_id, session_id, state, session)
+    gone = f"/v1/auth/passkeys/{b64url(authenticator.credential_id)}"
+    assert person.api.delete(gone).status == 204
+    with pytest.raises(Conflict):
+        handler._own.remove_totp(before, Caller("192.0.2.1", "test", "ru", clock.now(), APP))
+    assert person.api.get("/v1/auth/account").json["factors"]["totp"] is True
+    assert person.api.delete("/v1/auth/totp").status == 204
 
 
 def test_a_worker_with_a_passkey_has_roles() -> None:
