@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from local.build import ROOT
 from tests import stores, template
 
 Call = tuple[str, str]
@@ -43,7 +44,7 @@ _S3 = {
 }
 
 # The SAM transform itself, which lives where the local platform uses it.
-_TRANSLATOR = template.PATH.parent.parent / ".venv-platform" / "bin" / "python"
+_TRANSLATOR = ROOT / ".venv-platform" / "bin" / "python"
 _EXPAND = """
 import json, sys
 from samtranslator.translator.transform import transform

@@ -4,33 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-PATH = Path(__file__).parent.parent / "infra" / "template.yaml"
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms in their long form."""
-
-
-def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
-    value: Any
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-        if suffix == "GetAtt":
-            value = value.split(".", 1)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        assert isinstance(node, yaml.MappingNode)
-        value = loader.construct_mapping(node, deep=True)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _intrinsic)
+from local.build import TEMPLATE, Loader
 
 
 @dataclass(frozen=True)
@@ -53,7 +31,7 @@ class Route:
 @cache
 def load() -> dict[str, Any]:
     """The whole template."""
-    document: dict[str, Any] = yaml.load(PATH.read_text("utf-8"), _Loader)
+    document: dict[str, Any] = yaml.load(TEMPLATE.read_text("utf-8"), Loader)
     return document
 
 

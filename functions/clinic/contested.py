@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from clinic import policy
-from clinic.repository import Patient, Registry, person_shown
+from clinic.repository import Patient, Registry
 from kernel import clock, notices
 from kernel.cases import Case, Cases, Status
 from kernel.errors import Conflict, Forbidden, NotFound
@@ -102,4 +102,4 @@ class Contested:
 
 
 def _patient(patient: Patient) -> dict[str, Any]:
-    return {"patient_id": patient.patient_id, **person_shown(patient.person)}
+    return {"patient_id": patient.patient_id, **patient.person.shown()}

@@ -16,7 +16,7 @@ from clinic.models import (
     ReleaseRules,
     Verify,
 )
-from clinic.repository import Patient, Registry, person_shown
+from clinic.repository import Patient, Registry
 from kernel import clock, codes, consents, ids, texts
 from kernel.caps import HOUR, Caps
 from kernel.codes import Codes
@@ -213,7 +213,7 @@ class Desk:
         return [
             {
                 "patient_id": patient.patient_id,
-                **person_shown(patient.person),
+                **patient.person.shown(),
                 "attached_to": attached.brief if attached else None,
                 "card_id": relation.card_id if relation else None,
                 "consent": consents.state(scopes, now),
@@ -498,7 +498,7 @@ class Desk:
                 "clinic": clinics[clinic_id].brief if clinic_id in clinics else None,
                 "consent": consents.state(scopes[clinic_id], now),
                 "consent_withdrawn_at": consents.withdrawn_at(scopes[clinic_id]),
-                "patient": {"patient_id": patient.patient_id, **person_shown(patient.person)},
+                "patient": {"patient_id": patient.patient_id, **patient.person.shown()},
             }
             for card_id, clinic_id in patient.cards
         ]

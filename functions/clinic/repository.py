@@ -539,15 +539,3 @@ def _attachment_key(patient_id: PatientId) -> dict[str, str]:
 
 def _new(table: str, item: dict[str, Any]) -> dict[str, Any]:
     return {"Put": dynamo.put_request(table, item, "attribute_not_exists(pk)")}
-
-
-def person_shown(person: Person) -> dict[str, Any]:
-    """How staff see a person."""
-    return {
-        "last_name": person.last_name,
-        "first_name": person.first_name,
-        "middle_name": person.middle_name,
-        "birth_date": person.birth_date.isoformat(),
-        "sex": person.sex,
-        "snils": person.masked_snils,
-    }

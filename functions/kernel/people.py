@@ -45,6 +45,17 @@ class Person:
         """`***-***-445 95`: enough to recognise one's own."""
         return f"***-***-{self.snils[6:9]} {self.snils[9:]}"
 
+    def shown(self) -> dict[str, Any]:
+        """What patient and staff see of who it is, the СНИЛС masked."""
+        return {
+            "last_name": self.last_name,
+            "first_name": self.first_name,
+            "middle_name": self.middle_name,
+            "birth_date": self.birth_date.isoformat(),
+            "sex": self.sex,
+            "snils": self.masked_snils,
+        }
+
 
 def owner(patient_id: PatientId) -> str:
     """Whose data key seals a patient's personal data."""

@@ -15,7 +15,6 @@ from kernel.errors import FieldProblem, NotFound, ValidationFailed
 from kernel.gate import OpenCard
 from kernel.hiding import Hidden
 from kernel.identity import Actor, RecordId
-from kernel.people import Person
 from kernel.records import Section, Why
 from kernel.summary import summary_of
 from kernel.texts import Language
@@ -211,7 +210,7 @@ class Records:
             whose = fhir.patient(person, opened.card.patient_id)
             return Listed(resources, [whose, *included], None)
         entries = [json.loads(_shown(read, record)) for record in found]
-        return summary_of(entries, language) | {"patient": _patient(person)}
+        return summary_of(entries, language) | {"patient": person.shown()}
 
     def _reading(
         self, read: "Read", found: Sequence[OpenRecord] | Sequence[ChangedRecord]
@@ -353,14 +352,3 @@ def _replaced(body: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, A
     other = {name: before.get(name) for name in {**before, **body} if name not in named}
     changed = {name: value for name, value in other.items() if value != body.get(name)}
     return {**{name: before[name] for name in named}, "changed": changed}
-
-
-def _patient(person: Person) -> dict[str, Any]:
-    return {
-        "last_name": person.last_name,
-        "first_name": person.first_name,
-        "middle_name": person.middle_name,
-        "birth_date": person.birth_date.isoformat(),
-        "sex": person.sex,
-        "snils": person.masked_snils,
-    }

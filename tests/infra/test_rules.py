@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests import privileges, template
+from local.build import ROOT
+from tests import privileges
 from tests.infra import rules
 
 Json = dict[str, Any]
@@ -173,7 +174,7 @@ def test_the_rule_finds_what_is_planted(rule: rules.Rule, change: Callable[[Json
 
 def test_every_rule_of_semgrep_has_something_planted_and_something_that_is_well() -> None:
     """`make lint` lets semgrep judge them; here, that none was forgotten."""
-    checks = template.PATH.parent / "checks"
+    checks = ROOT / "infra" / "checks"
     known = set(re.findall(r"- id: ([\w-]+)", (checks / "semgrep.yaml").read_text()))
     planted = (checks / "semgrep.py").read_text()
     assert known == set(re.findall(r"# ruleid: ([\w-]+)", planted))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from local import openapi
+from local.build import ROOT
 from tests import template
 
 FUNCTIONS = template.resources("AWS::Serverless::Function")
@@ -43,7 +44,7 @@ def test_a_function_has_the_settings_that_it_reads_and_no_others(name: str) -> N
     imported = subprocess.run(
         [sys.executable, "-c", _IMPORT, FUNCTIONS[name]["Handler"]],
         env=environment,
-        cwd=template.PATH.parent.parent,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

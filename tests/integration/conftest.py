@@ -11,6 +11,8 @@ import pytest
 
 from local.demo import load
 from tests.gateway import Api, Transport, function, outbox
+from tests.integration import desk_world as world
+from tests.integration.desk_world import Clinic
 
 
 @dataclass
@@ -84,3 +86,15 @@ def demo(aws: None) -> Demo:
         function("auth.bootstrap.handler")({"phone": phone}, None)
 
     return Demo(load.fill(client, messages, appoint))
+
+
+@pytest.fixture(scope="module")
+def here(aws: None) -> Clinic:
+    """A clinic with its workers, a module's own."""
+    return world.clinic()
+
+
+@pytest.fixture(scope="module")
+def there(here: Clinic) -> Clinic:
+    """Another clinic, entered by the same operator."""
+    return world.clinic(by=here.operator)

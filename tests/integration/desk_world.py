@@ -238,3 +238,9 @@ def document(api: Api | None = None) -> dict[str, str]:
     """What a consent to the current text says of it."""
     current = (api or Api()).get("/v1/consents/documents/current").json
     return {"document_version": current["version"], "document_sha256": current["sha256"]}
+
+
+def refused(answer: Response, status: int, code: str) -> bool:
+    """Whether it is this refusal, which is asserted, so that a failure shows the answer."""
+    assert (answer.status, answer.json["code"]) == (status, code), answer
+    return True

@@ -9,7 +9,8 @@ import pytest
 from tests import template
 from tests.gateway import function
 from tests.integration.conftest import Demo
-from tests.integration.test_intake import Chart, diagnosis, laboratory, visit
+from tests.integration.records_world import visit
+from tests.integration.test_intake import Chart, diagnosis, laboratory
 
 Json = dict[str, Any]
 # Words, codes and names that the planted card and the demo hold; none may be read from a table.

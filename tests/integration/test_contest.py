@@ -10,21 +10,11 @@ from kernel import clock, dynamo
 from kernel.cases import due
 from tests.gateway import Response
 from tests.integration import desk_world as world
-from tests.integration.desk_world import Clinic, Patient
+from tests.integration.desk_world import Clinic, Patient, refused
 
 pytestmark = pytest.mark.usefixtures("aws")
 TEXT = "Я у этого врача не был.\nЗачем смотрели?"
 ANSWER = "Врач готовился к консилиуму."
-
-
-@pytest.fixture(scope="module")
-def here(aws: None) -> Clinic:
-    return world.clinic()
-
-
-@pytest.fixture(scope="module")
-def there(here: Clinic) -> Clinic:
-    return world.clinic(by=here.operator)
 
 
 def looked_at(clinic: Clinic) -> tuple[Patient, str]:
@@ -49,11 +39,6 @@ def cases(clinic: Clinic, query: str = "limit=100") -> list[dict[str, Any]]:
     assert answer.status == 200, answer
     items: list[dict[str, Any]] = answer.json["items"]
     return items
-
-
-def refused(answer: Response, status: int, code: str) -> bool:
-    assert (answer.status, answer.json["code"]) == (status, code), answer
-    return True
 
 
 def test_from_the_entry_to_the_answer(here: Clinic) -> None:

@@ -11,7 +11,7 @@ from kernel import clock, dynamo, snils
 from kernel.codes import TRIES
 from tests.gateway import Api, Response, outbox
 from tests.integration import desk_world as world
-from tests.integration.desk_world import Account, Clinic
+from tests.integration.desk_world import Account, Clinic, refused
 
 pytestmark = pytest.mark.usefixtures("aws")
 REGION = {"name": "Тула", "connected": True, "support": {"phone": "122", "url": None}}
@@ -22,21 +22,6 @@ CLINIC = {
     "address": "Лесная ул., 5",
     "connected": True,
 }
-
-
-@pytest.fixture(scope="module")
-def here(aws: None) -> Clinic:
-    return world.clinic()
-
-
-@pytest.fixture(scope="module")
-def there(here: Clinic) -> Clinic:
-    return world.clinic(by=here.operator)
-
-
-def refused(answer: Response, status: int, code: str) -> bool:
-    assert (answer.status, answer.json["code"]) == (status, code), answer
-    return True
 
 
 def journal_actions(card_id: str) -> list[str]:

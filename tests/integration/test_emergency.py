@@ -9,20 +9,10 @@ import pytest
 from kernel import clock, dynamo
 from tests.gateway import Response, outbox
 from tests.integration import desk_world as world
-from tests.integration.desk_world import Account, Clinic, Patient
+from tests.integration.desk_world import Account, Clinic, Patient, refused
 
 pytestmark = pytest.mark.usefixtures("aws")
 REASON = "Без сознания, нужны аллергии."
-
-
-@pytest.fixture(scope="module")
-def here(aws: None) -> Clinic:
-    return world.clinic()
-
-
-@pytest.fixture(scope="module")
-def there(here: Clinic) -> Clinic:
-    return world.clinic(by=here.operator)
 
 
 def doctor(clinic: Clinic) -> Account:
@@ -47,11 +37,6 @@ def journal(patient: Patient) -> list[dict[str, Any]]:
 
 def summary(who: Account, patient: Patient) -> Response:
     return who.api.get(f"/v1/clinic/cards/{patient.card_id}/summary")
-
-
-def refused(answer: Response, status: int, code: str) -> bool:
-    assert (answer.status, answer.json["code"]) == (status, code), answer
-    return True
 
 
 def test_it_opens_without_relation_and_consent_for_reading_alone(

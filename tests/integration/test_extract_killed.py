@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.build import ROOT
 from tests import gateway, platform, template
 from tests.integration import desk_world
 from tests.integration.test_extract_faults import World, assert_made_once
@@ -66,7 +67,7 @@ def work(message: str, at: int = -1, when: str = "") -> subprocess.CompletedProc
     return subprocess.run(
         [sys.executable, "-c", _WORKER, str(at), when, message],
         env={**os.environ, "PYTHONPATH": "functions"},
-        cwd=template.PATH.parent.parent,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

@@ -14,11 +14,6 @@ Json = dict[str, Any]
 SECTIONS = ("visits", "results", "prescriptions")
 
 
-@pytest.fixture(scope="module")
-def here(aws: None) -> Clinic:
-    return world.clinic()
-
-
 def bundle(days: list[str]) -> Json:
     """For each day a visit with a prescription of its own, and a result of that visit."""
     resources: list[Json] = []

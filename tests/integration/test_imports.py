@@ -11,7 +11,8 @@ from kernel import dynamo
 from tests import template
 from tests.gateway import function
 from tests.integration.conftest import Demo
-from tests.integration.test_intake import Chart, diagnosis, laboratory, visit
+from tests.integration.records_world import visit
+from tests.integration.test_intake import Chart, diagnosis, laboratory
 
 Json = dict[str, Any]
 

@@ -14,6 +14,7 @@ from kernel import snils
 from tests import samples
 from tests.gateway import Api
 from tests.integration.conftest import Demo
+from tests.integration.records_world import visit
 
 Json = dict[str, Any]
 needs_synthea = pytest.mark.skipif(
@@ -93,18 +94,6 @@ class Chart:
 @pytest.fixture
 def chart(demo: Demo) -> Chart:
     return Chart(demo)
-
-
-def visit(day: str = "2026-03-01", **more: Any) -> Json:
-    return {
-        "resourceType": "Encounter",
-        "id": f"visit-{day}",
-        "status": "finished",
-        "class": {"code": "AMB"},
-        "subject": {"reference": "Patient/me"},
-        "period": {"start": f"{day}T09:00:00+03:00", "end": f"{day}T09:20:00+03:00"},
-        **more,
-    }
 
 
 def diagnosis(of: str, code: str = "J06.9", **more: Any) -> Json:

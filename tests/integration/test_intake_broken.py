@@ -9,7 +9,8 @@ import pytest
 
 from tests.faults import Killed, counted, failing, killed
 from tests.integration.conftest import Demo
-from tests.integration.test_intake import Chart, diagnosis, laboratory, visit
+from tests.integration.records_world import visit
+from tests.integration.test_intake import Chart, diagnosis, laboratory
 
 Json = dict[str, Any]
 # It does not deflate to less than an item holds, so it goes to the bucket.

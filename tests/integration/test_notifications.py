@@ -16,11 +16,6 @@ from tests.integration.desk_world import Clinic, Patient
 pytestmark = pytest.mark.usefixtures("aws")
 
 
-@pytest.fixture(scope="module")
-def here(aws: None) -> Clinic:
-    return world.clinic()
-
-
 def give(patient: Patient, **scope: str) -> str:
     answer = patient.api.post("/v1/consents", {**world.document(), **scope})
     assert answer.status == 201, answer

@@ -11,24 +11,9 @@ import pytest
 from kernel import clock, dynamo, ids, snils
 from tests.gateway import Response, function, outbox
 from tests.integration import desk_world as world
-from tests.integration.desk_world import Clinic, Patient
+from tests.integration.desk_world import Clinic, Patient, refused
 
 pytestmark = pytest.mark.usefixtures("aws")
-
-
-@pytest.fixture(scope="module")
-def here(aws: None) -> Clinic:
-    return world.clinic()
-
-
-@pytest.fixture(scope="module")
-def there(here: Clinic) -> Clinic:
-    return world.clinic(by=here.operator)
-
-
-def refused(answer: Response, status: int, code: str) -> bool:
-    assert (answer.status, answer.json["code"]) == (status, code), answer
-    return True
 
 
 def merge(clinic: Clinic, patient_id: str, duplicate_id: str) -> Response:
