@@ -100,6 +100,36 @@ test("the way of a patient through the card", async ({ page, t }) => {
   await arrived(page, "walk-21-factors");
 });
 
+test("the bar of a value says what the words say", async ({ page, t }) => {
+  await enter(page, await account(page, "open card, rich"), "/clinics");
+  await page.locator("a.panel").first().click();
+  await page.getByRole("link", { name: t("card.results"), exact: true }).click();
+  await page.getByRole("link", { name: "Липидный профиль" }).first().click();
+  await page.getByRole("heading", { name: t("record.origin") }).waitFor();
+  const bars = await page
+    .locator(".observation", { has: page.locator(".range") })
+    .evaluateAll((all) =>
+      all.map((each) => {
+        const of = (part: string, name: string) =>
+          Number(each.querySelector(`.range-${part}`)?.getAttribute(name));
+        const [left, right] = [of("normal", "x"), of("normal", "x") + of("normal", "width")];
+        const here = of("value", "cx");
+        return {
+          text: each.textContent ?? "",
+          normal: left <= here && here <= right,
+          flagged: each.querySelector(".flag-warning") !== null,
+          open: left === 0 ? "below" : right === of("all", "width") ? "above" : "",
+        };
+      }),
+    );
+  const words = (key: "range.to" | "range.from") => t(key).split(/\s*\{/)[0] ?? "";
+  expect(new Set(bars.map((bar) => bar.open))).toEqual(new Set(["below", "above"]));
+  for (const bar of bars) {
+    expect(bar.normal, bar.text).toBe(!bar.flagged);
+    expect(bar.text).toContain(words(bar.open === "below" ? "range.to" : "range.from"));
+  }
+});
+
 test("what turns stands still for whoever asks for less motion", async ({ page }) => {
   // The answer is kept back, not made up: so that the waiting is there to be seen.
   let go = () => {};

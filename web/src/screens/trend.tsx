@@ -40,6 +40,8 @@ export function TrendView({ read, card }: { read: Schemas["SeriesAnswer"]; card:
 
 function OneSeries({ series, card }: { series: Schemas["Series"]; card: string }) {
   const latestFirst = [...series.points].reverse();
+  const ranged = series.points.some((point) => edges(point));
+  const flagged = series.points.some((point) => point.interpretation);
   return (
     <section className="panel">
       <h2>{series.unit ? t("trend.unit", { unit: series.unit }) : series.name}</h2>
@@ -50,8 +52,8 @@ function OneSeries({ series, card }: { series: Schemas["Series"]; card: string }
           <tr>
             <th scope="col">{t("trend.date")}</th>
             <th scope="col">{t("trend.value")}</th>
-            <th scope="col">{t("trend.range")}</th>
-            <th scope="col">{t("trend.flag")}</th>
+            {ranged && <th scope="col">{t("trend.range")}</th>}
+            {flagged && <th scope="col">{t("trend.flag")}</th>}
           </tr>
         </thead>
         <tbody>
@@ -65,10 +67,12 @@ function OneSeries({ series, card }: { series: Schemas["Series"]; card: string }
               <td data-label={t("trend.value")}>
                 {number(point.value)} {series.unit}
               </td>
-              <td data-label={t("trend.range")}>{edges(point)}</td>
-              <td data-label={t("trend.flag")}>
-                {maybe(`interpretation.${point.interpretation}`, "")}
-              </td>
+              {ranged && <td data-label={t("trend.range")}>{edges(point)}</td>}
+              {flagged && (
+                <td data-label={t("trend.flag")}>
+                  {maybe(`interpretation.${point.interpretation}`, "")}
+                </td>
+              )}
             </tr>
           ))}
         </tbody>
