@@ -139,7 +139,7 @@ export function Check({
           type="checkbox"
           name={name}
           defaultChecked={checked}
-          required={required}
+          aria-required={required}
           aria-invalid={wrong.invalid}
           aria-describedby={wrong.id}
           onChange={clear}

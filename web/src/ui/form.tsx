@@ -41,14 +41,23 @@ export function AskForm({
   second?: ReactNode;
 }) {
   const form = useRef<HTMLFormElement>(null);
-  const [errors, setErrors] = useState<Record<string, string>>({});
+  const [found, setFound] = useState<Record<string, string>>({});
+  const [mended, setMended] = useState<string[]>([]);
   const asked = useMutation({
     mutationFn: act,
-    onError: (error) => setErrors(problemOf(error).fields),
+    onError: (error) => tell(problemOf(error).fields),
   });
+  const tell = (wrong: Record<string, string>) => {
+    setFound(wrong);
+    setMended([]);
+  };
+  // Where something was found, and not again while it is mended: the next field would take the focus.
   useEffect(() => {
     form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
-  }, [errors]);
+  }, [found]);
+  const errors = Object.fromEntries(
+    Object.entries(found).filter(([name]) => !mended.includes(name)),
+  );
   const send = () => {
     const values: Record<string, string> = {};
     const wrong: Record<string, string> = {};
@@ -58,14 +67,14 @@ export function AskForm({
       values[name] = value;
       if (!(input instanceof HTMLElement)) continue; // one of several choices
       values[name] = input.dataset.day && value ? isoDay(value) : value;
-      if (input.hasAttribute("required") && !value.trim()) wrong[name] = t("field.missing");
+      if (input.ariaRequired === "true" && !value.trim()) wrong[name] = t("field.missing");
       else if (value && !values[name]) wrong[name] = t("field.day");
     }
-    for (const input of form.current?.querySelectorAll<HTMLInputElement>("input:required") ?? []) {
-      const marked = input.type === "checkbox" || input.type === "radio";
-      if (marked && !(input.name in values)) wrong[input.name] = t("field.missing");
+    const marks = "[type=checkbox][aria-required=true], [type=radio]:required";
+    for (const { name } of form.current?.querySelectorAll<HTMLInputElement>(marks) ?? []) {
+      if (!(name in values)) wrong[name] = t("field.missing");
     }
-    setErrors(wrong);
+    tell(wrong);
     if (Object.keys(wrong).length === 0) asked.mutate(values);
   };
   return (
@@ -78,11 +87,13 @@ export function AskForm({
         if (!asked.isPending) send();
       }}
     >
-      <Wrong
-        value={{ errors, clear: (name) => name in errors && setErrors({ ...errors, [name]: "" }) }}
-      >
+      <Wrong value={{ errors, clear: (name) => name in errors && setMended([...mended, name]) }}>
         {children}
       </Wrong>
+      {/* Heard where the focus stays in the field that it was in. */}
+      <p role="status" className="only-read">
+        {Object.keys(errors).length > 0 && t("field.check")}
+      </p>
       {asked.error && <ProblemNotice error={asked.error} />}
       <div className="actions">
         <Button type="submit" className="button" data-busy={asked.isPending || undefined}>
@@ -114,6 +125,7 @@ export function Field({ label, hint, type, rows, day, name = "", ...props }: Fie
       type={type as TextFieldProps["type"]}
       inputMode={day ? "numeric" : props.inputMode}
       isInvalid={Boolean(wrong)}
+      validationBehavior="aria" // an empty `required` one is called invalid before anything is typed
       onChange={(value) => {
         clear(name);
         props.onChange?.(value);
