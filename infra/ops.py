@@ -16,12 +16,14 @@ import base64
 import binascii
 import json
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
@@ -38,6 +40,8 @@ DATA = {
 # The log of what was destroyed, and what is never destroyed.
 JOURNAL = {"JournalTable", "ChainTable"}
 LONGEST = 3600  # seconds; a gradual deployment takes a quarter of it
+# Whoever moves a table waits for its throughput to grow; a thread of theirs has a connection.
+_PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 10}, max_pool_connections=64)
 # A stack that stands and can be changed.
 STEADY = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
@@ -47,17 +51,32 @@ class Refused(Exception):
 
 
 class Stack:
-    """A deployed stack and the clients of its account."""
+    """A deployed stack and the clients of its account.
 
-    def __init__(self, name: str) -> None:
+    Region and profile are the environment's where none is given. `calls` counts what was called.
+    """
+
+    def __init__(self, name: str, *, region: str | None = None, profile: str | None = None) -> None:
         self.name = name
+        self.region = region
+        self.profile = profile
         self._session = get_session()
+        if profile:
+            self._session.set_config_variable("profile", profile)
         self._clients: dict[str, Any] = {}
+        self.calls: Counter[str] = Counter()
+        self._counting = threading.Lock()
 
     def client(self, service: str) -> Any:
         if service not in self._clients:
-            self._clients[service] = self._session.create_client(service)
+            client = self._session.create_client(service, region_name=self.region, config=_PATIENT)
+            client.meta.events.register("before-call", self._count)
+            self._clients[service] = client
         return self._clients[service]
+
+    def _count(self, model: Any, **_: Any) -> None:
+        with self._counting:
+            self.calls[f"{model.service_model.service_id} {model.name}"] += 1
 
     def close(self) -> None:
         for client in self._clients.values():
@@ -70,12 +89,20 @@ class Stack:
 
     def all_of(self, kind: str) -> list[str]:
         """The physical ids of all resources of a type."""
+        return [
+            each["PhysicalResourceId"] for each in self._listed() if each["ResourceType"] == kind
+        ]
+
+    def resources(self) -> dict[str, str]:
+        """All physical ids by logical id."""
+        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in self._listed()}
+
+    def _listed(self) -> list[Json]:
         pages = self.client("cloudformation").get_paginator("list_stack_resources")
         return [
-            each["PhysicalResourceId"]
+            each
             for page in pages.paginate(StackName=self.name)
             for each in page["StackResourceSummaries"]
-            if each["ResourceType"] == kind
         ]
 
     def resource(self, logical_id: str) -> str:
@@ -189,6 +216,7 @@ def put_back(
     What has expired since stays out, and what was erased by order; nothing is deleted.
     """
     dynamodb, table = stack.client("dynamodb"), stack.resource(logical_id)
+    orders = stack.resource("JournalTable")
     moment = int(time.time())
     counted: Counter[str] = Counter()
     for page in read(dynamodb, copy, pk):
@@ -196,7 +224,7 @@ def put_back(
             each for each in page if not 0 < int(each.get("expires_at", {}).get("N", 0)) < moment
         ]
         counted["expired since"] += len(page) - len(live)
-        kept = live if logical_id in JOURNAL else not_erased(stack, live)
+        kept = live if logical_id in JOURNAL else not_erased(dynamodb, orders, live)
         counted["erased by order"] += len(live) - len(kept)
         live = kept
         there = standing(dynamodb, table, live)
@@ -242,7 +270,7 @@ def standing(dynamodb: Any, table: str, items: list[Json]) -> dict[tuple[str, st
     return found
 
 
-def not_erased(stack: Stack, items: list[Json]) -> list[Json]:
+def not_erased(dynamodb: Any, journal_table: str, items: list[Json]) -> list[Json]:
     """Those of whose card or person no order says that it is destroyed (152-ФЗ art. 21)."""
     about = [
         {item["pk"]["S"].partition("#")[2]}
@@ -253,7 +281,7 @@ def not_erased(stack: Stack, items: list[Json]) -> list[Json]:
         {"pk": {"S": f"ERASURE#{subject}"}, "sk": {"S": "ORDER"}}
         for subject in sorted(set().union(*about))
     ]
-    found = standing(stack.client("dynamodb"), stack.resource("JournalTable"), orders)
+    found = standing(dynamodb, journal_table, orders)
     erased = {pk.partition("#")[2] for pk, _ in found}
     return [item for item, subjects in zip(items, about, strict=True) if not subjects & erased]
 

@@ -14,7 +14,12 @@ def lookup_hash(kms_key: str, kind: str, value: str) -> str:
     Raises:
         Unavailable: KMS did not answer.
     """
-    return _mac(kms_key, f"{kind}|{value}".encode()).hex()
+    return _mac(kms_key, looked_up(kind, value)).hex()
+
+
+def looked_up(kind: str, value: str) -> bytes:
+    """What KMS is asked to hash for a look-up."""
+    return f"{kind}|{value}".encode()
 
 
 @cache

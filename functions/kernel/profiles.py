@@ -84,10 +84,7 @@ class Profiles:
 
     def opened(self, item: dynamo.Item, key: DataKey | None = None) -> Profile:
         """The profile of an item that was read already; `key` where the caller has it."""
-        account_id = AccountId(item["pk"].removeprefix("ACCOUNT#"))
-        key = key or self._keys.get(owner(account_id))
-        payload = key.open(item["sealed"], _place(account_id))
-        return Profile(account_id=account_id, version=item["version"], **json.loads(payload))
+        return open_item(item, key or self._keys.get(item["pk"]))
 
     def item(self, profile: Profile, key: DataKey | None = None) -> dict[str, Any]:
         """The sealed item. `key` is given where the account's key is not in its table yet."""
@@ -159,6 +156,13 @@ class Profiles:
 
     def _login_key(self, login: str) -> dict[str, str]:
         return login_key(self._lookup_key, login)
+
+
+def open_item(item: dynamo.Item, key: DataKey) -> Profile:
+    """The profile of an item. Raises SealBroken."""
+    account_id = AccountId(item["pk"].removeprefix("ACCOUNT#"))
+    payload = key.open(item["sealed"], _place(account_id))
+    return Profile(account_id=account_id, version=item["version"], **json.loads(payload))
 
 
 def login_key(lookup_key: str, login: str) -> dict[str, str]:

@@ -76,6 +76,11 @@ class DataKey:
         return hmac.digest(key, message, hashlib.sha256)[:16].hex()
 
 
+def context(owner: str, purpose: str) -> dict[str, str]:
+    """What KMS binds a wrapped key to: without it the key does not open."""
+    return {"owner": owner, "purpose": purpose}
+
+
 @dataclass(slots=True)
 class _Cached:
     key: DataKey
@@ -128,7 +133,7 @@ class Keyring:
             answer = aws.kms().decrypt(
                 CiphertextBlob=item["wrapped"],
                 KeyId=self._kms_key,
-                EncryptionContext=self._context(owner),
+                EncryptionContext=context(owner, self._purpose),
             )
         except (ClientError, BotoCoreError) as error:
             raise Unavailable from error
@@ -153,15 +158,14 @@ class Keyring:
         place = self.lookup(owner)
         try:
             answer = aws.kms().generate_data_key(
-                KeyId=self._kms_key, KeySpec="AES_256", EncryptionContext=self._context(owner)
+                KeyId=self._kms_key,
+                KeySpec="AES_256",
+                EncryptionContext=context(owner, self._purpose),
             )
         except (ClientError, BotoCoreError) as error:
             raise Unavailable from error
         item = {"pk": place.pk, "sk": place.sk, "wrapped": answer["CiphertextBlob"]}
         return DataKey(owner, answer["Plaintext"]), item
-
-    def _context(self, owner: str) -> dict[str, str]:
-        return {"owner": owner, "purpose": self._purpose}
 
     def _cached(self, owner: str) -> DataKey | None:
         entry = self._cache.get(owner)
