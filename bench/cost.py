@@ -666,7 +666,7 @@ def _print_limits(
     }
     at_once = month.more["milliseconds"] / 1000 * a_second
     a_checkpoint = month.counts["journal entries"] * a_second * 300 * checkpoint.milliseconds / 1000
-    from auth import policy
+    from tests import template
 
     asked = [
         (
@@ -682,10 +682,10 @@ def _print_limits(
             "ask for more, or another gateway in auth/messenger.py; the queue waits 5 minutes",
         ),
         (
-            "text messages a day (MESSAGES_PER_DAY)",
+            "text messages a day (MessagesPerDay)",
             month.counts["sms"] / 30,
-            policy.MESSAGES_PER_DAY,
-            "ours, in auth/policy.py, against pumping: raise it with the people served",
+            template.load()["Parameters"]["MessagesPerDay"]["Default"],
+            "the template's parameter, against pumping: raise it with the people served",
         ),
         (
             "seconds of a checkpoint of five minutes",

@@ -22,6 +22,7 @@ PARAMETERS = {
     "PortalUrl": "https://portal.example",
     "LoginAttemptsPerAddress": "1000",
     "MessagesPerAddress": "1000",
+    "MessagesPerDay": "50000",
     "OidcProviders": "{}",
     "SigningKey": "1",
     "JournalLockMode": "COMPLIANCE",

@@ -55,12 +55,14 @@ class Challenges:
         *,
         lookup_key: str,
         messages_cap: int,
+        messages_a_day: int,
     ) -> None:
         self._repository = repository
         self._limits = limits
         self._messages = messages
         self._lookup_key = lookup_key
         self._cap = messages_cap
+        self._a_day = messages_a_day
         self.codes = Codes(repository.identity, lookup_key)
 
     def create(
@@ -183,7 +185,7 @@ class Challenges:
             ("address", caller.network, self._cap, HOUR),
             (f"phone/{group}", subject, self._cap, HOUR),
             (f"prefix/{group}", subject[:8], 20 * self._cap, HOUR),
-            ("day", "all", policy.MESSAGES_PER_DAY, DAY),
+            ("day", "all", self._a_day, DAY),
         )
         for name, counted, cap, seconds in caps:
             self._limits.count(f"messages/{name}", counted, cap=cap, seconds=seconds, now=now)

@@ -53,6 +53,7 @@ _challenges = Challenges(
     Messages(_settings.messages_queue_url),
     lookup_key=_settings.lookup_key_id,
     messages_cap=_settings.messages_per_address,
+    messages_a_day=_settings.messages_per_day,
 )
 _sessions = Sessions(
     _repository,

@@ -36,7 +36,6 @@ ENROLMENT = 600
 PASSKEYS = 10
 # The portal recommends to change the password; nobody is made to (NIST SP 800-63B-4 §3.1.1.2).
 PASSWORD_ADVISED_DAYS = 180
-MESSAGES_PER_DAY = 50_000
 
 
 def methods(

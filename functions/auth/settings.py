@@ -18,7 +18,8 @@ class Settings:
     """What the auth function needs.
 
     `login_attempts_per_address` in 15 minutes; a third of them at one account before each next
-    one has to wait. `messages_per_address` in an hour, and as many to one phone.
+    one has to wait. `messages_per_address` in an hour, and as many to one phone;
+    `messages_per_day` to everybody.
     `signing_key`: 1 or 2, which of the two token keys signs. `oidc_providers`: see `auth.oidc`.
     `allowed_origins`: from which a browser may ask for the cookie, separated by commas.
     """
@@ -39,6 +40,7 @@ class Settings:
     allowed_origins: str
     login_attempts_per_address: int
     messages_per_address: int
+    messages_per_day: int
     registry_table: str
     journal_table: str
     idempotency_table: str

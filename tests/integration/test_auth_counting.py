@@ -15,7 +15,6 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from auth import policy
 from auth.caller import Caller
 from auth.challenges import Challenges, Recipient
 from auth.limits import Limits
@@ -404,7 +403,7 @@ def test_a_code_fits_nowhere_else(made: Codes, who: str) -> None:
 class Sender:
     """A person with a phone, and the challenges sent to it."""
 
-    def __init__(self, store: Store, cap: int = 1000, **caller: Any) -> None:
+    def __init__(self, store: Store, cap: int = 1000, a_day: int = 50_000, **caller: Any) -> None:
         self.store = store
         store.sent()
         self.repository = Repository("unused", TABLE)
@@ -415,6 +414,7 @@ class Sender:
             Messages(store.queue),
             lookup_key=store.key,
             messages_cap=cap,
+            messages_a_day=a_day,
         )
         self.phone = next(_numbers)
         self.caller = self.at(0, **caller)
@@ -699,9 +699,8 @@ def test_one_range_of_numbers_gets_so_many(store: Store) -> None:
     begun(sender)  # strangers' are counted apart here too
 
 
-def test_one_day_has_so_many(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(policy, "MESSAGES_PER_DAY", 0)
-    sender = Sender(store)
+def test_one_day_has_so_many(store: Store) -> None:
+    sender = Sender(store, a_day=0)
     with pytest.raises(RateLimited) as refused:
         sender.send(sender.made())
     assert refused.value.retry_after == DAY - 12 * HOUR - 7
