@@ -66,10 +66,11 @@ def _tell(report: Report, *, as_json: bool) -> None:
         return
     for finding in report.findings:
         print(finding)  # noqa: T201
+    until = report.signed_until
     print(  # noqa: T201
         f"{report.cards} cards, {report.entries} rows, {report.linked} linked, "
         f"{report.waiting} waiting for their link, {report.checkpoints} checkpoints"
-        + (f", signed until {report.signed_until:%Y-%m-%d %H:%M:%S} UTC" * bool(report.checkpoints))
+        + (f", signed until {until:%Y-%m-%d %H:%M:%S} UTC" if until else "")
     )
     print(f"{len(report.findings)} findings" if report.findings else "whole")  # noqa: T201
 

@@ -588,6 +588,17 @@ def test_the_command_verifies_tables_and_exports(
     assert main(["--keys", str(keys), "--export", str(tmp_path / "nothing")]) == 2
 
 
+def test_a_journal_that_nothing_has_signed_yet_is_told_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = tmp_path / "jwks.json"
+    keys.write_text('{"keys": []}')
+    for name in ("journal.jsonl", "chain.jsonl"):
+        (tmp_path / name).touch()
+    assert main(["--keys", str(keys), "--export", str(tmp_path)]) == 0
+    assert "0 checkpoints\nwhole\n" in capsys.readouterr().out
+
+
 def test_the_verifier_shares_no_code_with_the_writer() -> None:
     for path in (Path(__file__).parents[2] / "verifier").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
