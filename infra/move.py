@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.ops import JOURNAL, Json, Refused, Stack, key_of, not_erased, say, standing
+from infra.ops import Json, Refused, Stack, key_of, not_erased, say, standing
 from kernel import dynamo, hashing, people, profiles, sealing
 
 COPY, REWRAP, LOGIN, PATIENT = "copy", "rewrap", "login", "patient"
@@ -70,6 +70,9 @@ BUCKETS: dict[str, str | None] = {
 }
 # Which key wraps the data keys of a purpose (`kernel.sealing`).
 WRAPPING = {"medical": "MedicalKey", "identity": "IdentityKey", "notes": "NotesKey"}
+# What an erasure destroys, and what it leaves to be opened by nobody: both stay behind where an
+# order says so. The rest of the source is as the erasure left it.
+ERASED = {"KeysTable", "RecordsTable"}
 MARK = {"pk": {"S": "MOVE"}, "sk": {"S": "MOVE"}}
 PAGE, BATCH = 100, 25  # items of a BatchGetItem, of a BatchWriteItem
 
@@ -80,6 +83,9 @@ class Side:
     def __init__(self, stack: Stack) -> None:
         self.dynamodb, self.kms, self.s3 = map(stack.client, ("dynamodb", "kms", "s3"))
         self.names = stack.resources()
+        asked = {*TABLES, *BUCKETS, *WRAPPING.values(), "LookupKey"}
+        if missing := asked - self.names.keys():
+            raise Refused(f"{stack.name} has no {', '.join(sorted(missing))}.")
 
     def mac(self, kind: str, value: str) -> str:
         """The hash under which a value is looked up in this stack."""
@@ -177,7 +183,7 @@ class Moving:
             counted[WAIT] += self.unfinished(items)
         for way, some in found.items():
             kept = some
-            if table not in JOURNAL:
+            if table in ERASED:
                 kept = not_erased(self.source.dynamodb, self.source.names["JournalTable"], some)
             counted["erased by order"] += len(some) - len(kept)
             if way in (COPY, REWRAP):
@@ -364,13 +370,14 @@ def go_through(
 
 
 def tell(name: str, counted: Counter[str]) -> None:
-    told = [f"{counted[what]} {what}" for what in (*COMPARED, WAIT, LOST) if counted[what]]
-    left = [f"{n} {what}" for what, n in sorted(counted.items())
-            if n and what not in (*COMPARED, WAIT, LOST, THERE)]  # fmt: skip
-    say(
-        f"{name}: "
-        + "; ".join([*(told or ["nothing"]), *(["left: " + ", ".join(left)] * bool(left))])
+    first = (*COMPARED, WAIT, LOST)
+    told = [f"{counted[what]} {what}" for what in first if counted[what]] or ["nothing"]
+    left = ", ".join(
+        f"{number} {what}"
+        for what, number in sorted(counted.items())
+        if number and what not in (*first, THERE)
     )
+    say(f"{name}: {'; '.join(told)}" + (f"; left: {left}" if left else ""))
 
 
 def move(source: Stack, target: Stack, *, yes: bool, processes: int = 1, threads: int = 16) -> None:
@@ -387,11 +394,9 @@ def move(source: Stack, target: Stack, *, yes: bool, processes: int = 1, threads
         go_through(source, target, write=True, **how)
         say("Comparing:")
     found = go_through(source, target, write=False, **how)
-    for where, stack in (("there", source), ("here", target)):
-        say(
-            f"Called {where}: "
-            + ", ".join(f"{n} {call}" for call, n in sorted(stack.calls.items()))
-        )
+    for stack in (source, target):
+        called = ", ".join(f"{number} {call}" for call, number in sorted(stack.calls.items()))
+        say(f"Called of {stack.name}: {called}")
     if not yes:
         say("Nothing was done: add --yes.")
         return

@@ -271,10 +271,17 @@ def standing(dynamodb: Any, table: str, items: list[Json]) -> dict[tuple[str, st
 
 
 def not_erased(dynamodb: Any, journal_table: str, items: list[Json]) -> list[Json]:
-    """Those of whose card or person no order says that it is destroyed (152-ФЗ art. 21)."""
+    """Those of whose card or person no order says that it is destroyed (152-ФЗ art. 21).
+
+    An account stays its owner's, whoever was destroyed of the patient that they are.
+    """
     about = [
         {item["pk"]["S"].partition("#")[2]}
-        | {item[name]["S"] for name in ("patient_id", "card_id") if "S" in item.get(name, {})}
+        | {
+            item[name]["S"]
+            for name in ("patient_id", "card_id")
+            if "S" in item.get(name, {}) and not item["pk"]["S"].startswith("ACCOUNT#")
+        }
         for item in items
     ]
     orders = [

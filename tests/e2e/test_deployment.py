@@ -165,7 +165,9 @@ def test_items_that_were_lost_are_put_back_and_what_was_erased_is_not(
     table, journal = cloud.resource("AccountsTable"), cloud.resource("JournalTable")
     erased = {"pk": {"S": f"ACCOUNT#{secrets.token_hex(8)}"}, "sk": {"S": "STATE"}}
     expired = {**erased, "sk": {"S": "SESSION#old"}, "expires_at": {"N": "1"}}
-    for item in (erased, expired):
+    owner = {**erased, "pk": {"S": f"ACCOUNT#{secrets.token_hex(8)}"}}
+    owner["patient_id"] = {"S": erased["pk"]["S"].partition("#")[2]}  # an account stays its owner's
+    for item in (erased, expired, owner):
         dynamodb.put_item(TableName=table, Item=item)
     # The local platform has no point in time to go back to, but a backup.
     backup = dynamodb.create_backup(TableName=table, BackupName="before")["BackupDetails"]
@@ -173,7 +175,7 @@ def test_items_that_were_lost_are_put_back_and_what_was_erased_is_not(
     order = {"pk": {"S": f"ERASURE#{subject}"}, "sk": {"S": "ORDER"}}
     dynamodb.put_item(TableName=journal, Item=order)
     mine = f"ACCOUNT#{jwt.decode(patient.token, options={'verify_signature': False})['sub']}"
-    lost = [*next(ops.read(dynamodb, table, mine)), erased, expired]
+    lost = [*next(ops.read(dynamodb, table, mine)), erased, expired, owner]
     for item in lost:
         dynamodb.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
     headers = {"Authorization": f"Bearer {patient.token}"}

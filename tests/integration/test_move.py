@@ -335,6 +335,9 @@ def test_a_place_that_holds_something_else_is_refused(old: Made, new: Made) -> N
     new.put("KeysTable", "MOVE", "MOVE", **{"from": "arn:of:another"}, began=1)
     with pytest.raises(ops.Refused, match="a part of another stack: arn:of:another"):
         run(old, new)
+    del new.made["LookupKey"]
+    with pytest.raises(ops.Refused, match=r"has no LookupKey\."):
+        run(old, new, yes=False)
 
 
 def test_what_is_not_finished_or_explained_keeps_a_move_from_being_whole(
