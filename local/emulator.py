@@ -25,7 +25,7 @@ from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions, lambda_runtime
-from ministack.services import apigateway_v1, lambda_svc, sns, sqs
+from ministack.services import apigateway_v1, dynamodb, lambda_svc, sns, sqs
 
 Json = dict[str, Any]
 
@@ -183,6 +183,30 @@ def save_what_still_changes() -> None:
     app.save_all = save_all_steadily
 
 
+def keep_streams_with_their_tables() -> None:
+    """Write what stands in tables' streams, too, and bring it back.
+
+    ministack keeps how far a stream's reader has come, and not the stream: after a start from a
+    kept state the reader would pass over as many records as it had read before.
+    """
+    get_state, load = dynamodb.get_state, dynamodb.load_persisted_state
+    streams = {
+        "stream_records": dynamodb._stream_records,
+        "stream_trimmed": dynamodb._stream_trimmed,
+    }
+
+    def with_streams() -> Json:
+        return {**get_state(), **copy.deepcopy(streams)}
+
+    def load_with_streams(data: Json | None) -> None:
+        load(data)
+        for name, store in streams.items():
+            store.update((data or {}).get(name, {}))
+
+    dynamodb.get_state = with_streams
+    dynamodb.load_persisted_state = load_with_streams
+
+
 def stop_with_parent() -> None:
     """Stop cleanly when the other end of standard input closes, which a dead parent's does too."""
 
@@ -202,6 +226,7 @@ def main(environment: Callable[[str], str]) -> None:
     write_function_logs(environment("MEDKARTA_FUNCTION_LOG"))
     hold_code_once()
     save_what_still_changes()
+    keep_streams_with_their_tables()
     run_functions_with(environment("MEDKARTA_FUNCTION_PYTHON"))
     stop_with_parent()
     sys.argv = ["ministack"]

@@ -1,11 +1,14 @@
 """What the gateway answers itself, and what stands beside it on this machine."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import boto3
 import httpx
 import pytest
 
 from local import stack
+from local.deploy import CREDENTIALS, REGION
 
 
 @pytest.fixture
@@ -96,3 +99,29 @@ def test_text_messages_are_found_by_number_and_newest_first(http: httpx.Client) 
         (one["sent_at"] for one in everything), reverse=True
     )
     assert http.get("/_local/outbox?to=+70000000000").json() == []
+
+
+def test_what_a_stream_holds_outlives_a_restart(tmp_path: Path) -> None:
+    for run in range(2):
+        with stack._platform(tmp_path, keep=True) as endpoint:
+            session = boto3.Session(*CREDENTIALS, region_name=REGION)
+            tables = session.client("dynamodb", endpoint_url=endpoint)
+            streams = session.client("dynamodbstreams", endpoint_url=endpoint)
+            if run == 0:
+                tables.create_table(
+                    TableName="rows",
+                    AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+                    KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+                    BillingMode="PAY_PER_REQUEST",
+                    StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+                )
+            tables.put_item(TableName="rows", Item={"pk": {"S": f"row {run}"}})
+            arn = streams.list_streams(TableName="rows")["Streams"][0]["StreamArn"]
+            shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]
+            begin = streams.get_shard_iterator(
+                StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            records = streams.get_records(ShardIterator=begin)["Records"]
+
+    rows = [record["dynamodb"]["NewImage"]["pk"]["S"] for record in records]
+    assert rows == ["row 0", "row 1"]
