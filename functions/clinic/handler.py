@@ -1,6 +1,6 @@
 """Routes of the desk: operators, registrars, and a clinician's search for a card."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from clinic.contested import Contested
 from clinic.desk import Desk
@@ -54,8 +54,7 @@ from kernel.settings import load
 from kernel.withdrawals import Withdrawals
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     accounts_table: str
     identity_table: str
     registry_table: str

@@ -1,6 +1,6 @@
 """Routes of consents and of the card's journal."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from consent import contests, fhir, notifications, service
 from consent.hiding import Hiding
@@ -29,8 +29,7 @@ from kernel.settings import load
 from kernel.withdrawals import Withdrawals
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     accounts_table: str
     registry_table: str
     consents_table: str

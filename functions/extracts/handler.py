@@ -1,6 +1,6 @@
 """The routes of extracts and of the public check of papers."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from extracts import check_page
 from extracts.models import CheckFile, OrderExtract
@@ -34,8 +34,7 @@ from kernel.identity import ExtractId, PatientId
 from kernel.query import Paging
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     accounts_table: str
     registry_table: str
     consents_table: str

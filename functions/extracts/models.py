@@ -1,8 +1,7 @@
 """Bodies of the extracts' routes, and what is asked for."""
 
-from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -41,8 +40,7 @@ class CheckFile(Model):
     sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A checked order: named records, or a period, or neither (a summary)."""
 
     kind: str

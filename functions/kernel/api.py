@@ -11,7 +11,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -40,36 +40,31 @@ Method = Literal["GET", "POST", "PUT", "DELETE"]
 # --- who may use a route -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Public:
     """Anybody."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedIn(NamedTuple):
     """Any account with a living session; `verified` asks for the level that opens cards."""
 
     verified: bool = False
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Staff:
+class Staff(NamedTuple):
     """A worker who holds one of these roles now."""
 
     roles: tuple[Role, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CardRead:
+class CardRead(NamedTuple):
     """A read of the card in the path: runs beside the decision, given out only if it allows."""
 
     action: Action
     section: str
 
 
-@dataclass(frozen=True, slots=True)
-class CardWrite:
+class CardWrite(NamedTuple):
     """A change to the card in the path: decided before, journaled by the route's own change."""
 
     action: Action
@@ -82,7 +77,7 @@ Access = Public | SignedIn | Staff | CardRead | CardWrite
 # --- requests and answers ------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Request:
     """What a route sees of a request. `card`, `actor` and `entry` are there where its access
     reads them: `card` on card routes, `actor` on all but public routes and card reads, `entry`
@@ -136,14 +131,13 @@ class Request:
         return json.dumps([account, self.route, dict(self.path), [str(p) for p in parts]])
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a route gives back. `body` is JSON-ready, ready bytes, or None for no content; without
     a status it is the one that the route declares."""
 
     body: Any = None
     status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     media: str = JSON
 
 
@@ -267,8 +261,7 @@ def _unexpected(language: Language, request_id: str) -> Answer:
 # --- the app -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Distribution:
+class _Distribution(NamedTuple):
     """What only the distribution and the functions of routes know."""
 
     distribution_secret: str
