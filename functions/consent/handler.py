@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 from consent import contests, fhir, notifications, service
 from consent.hiding import Hiding
-from consent.models import Contest, GiveConsent
 from consent.repository import Inbox, JournalReader
 from kernel.access import Action
 from kernel.api import Answer, App, CardRead, CardWrite, Public, Request, SignedIn
@@ -101,7 +100,7 @@ def get_current_document(request: Request) -> Answer:
     access=SignedIn(verified=True),
     answer="Consent",
     status=201,
-    body=GiveConsent,
+    body="GiveConsent",
     errors=[AlreadyExists, Conflict],
     idempotent=True,
     location="/v1/consents/{consent_id}",
@@ -191,7 +190,7 @@ def get_journal(request: Request) -> Answer:
     access=CardWrite(Action.CONTEST_OWN, "journal"),
     answer="Case",
     status=201,
-    body=Contest,
+    body="Contest",
     errors=[NotFound, AlreadyExists],
     idempotent=True,
     location="/v1/cards/{card_id}/journal/{entry_id}/contest",

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from extracts import check_page
-from extracts.models import CheckFile, OrderExtract
 from extracts.repository import ExtractsRepository, OrderKey
 from extracts.service import Extracts
 from kernel import settings
@@ -79,7 +78,7 @@ _OWN = SignedIn(verified=True)
     access=CardWrite(Action.EXTRACT_OWN, "extracts"),
     answer="Extract",
     status=202,
-    body=OrderExtract,
+    body="OrderExtract",
     idempotent=True,
     errors=(ExtractTooBroad, Unavailable),
     location="/v1/extracts/{extract_id}",
@@ -163,7 +162,7 @@ def verify_code(request: Request) -> Answer:
     "/v1/verify",
     access=Public(),
     answer="Verification",
-    body=CheckFile,
+    body="CheckFile",
     errors=(NotFound,),
 )
 def verify_file(request: Request) -> Answer:

@@ -5,8 +5,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from extracts import document
-from extracts.models import SECTIONS
-from extracts.policy import MOST_RECORDS
+from extracts.policy import MOST_RECORDS, SECTIONS
 from kernel import access, clock, consents, dynamo, exact_json, hiding, people, records
 from kernel.access import ClinicFacts
 from kernel.dynamo import Item

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from kernel import aws, clock, errors, log, settings, texts
@@ -142,6 +143,7 @@ class Answer(NamedTuple):
 
 
 class RouteFunction(Protocol):
+    __module__: str
     __name__: str
     __doc__: str | None
 
@@ -158,7 +160,7 @@ class Route(NamedTuple):
     answer: str | None
     status: int
     also: Mapping[int, str]
-    body: "type[Model] | None"
+    body: str | None
     query: type[Query] | None
     errors: tuple[str, ...]
     limit: int
@@ -170,6 +172,15 @@ class Route(NamedTuple):
     extra_headers: tuple[str, ...]
     larger: str | None
     location: str | None
+
+    def model(self) -> "type[Model] | None":
+        """The model of the body. It is imported with the first body that comes: pydantic is a
+        third of a cold start, and most requests bring none."""
+        if self.body is None:
+            return None
+        package = self.function.__module__.partition(".")[0]
+        model: type[Model] = getattr(import_module(f"{package}.models"), self.body)
+        return model
 
 
 # --- errors ------------------------------------------------------------------------------------
@@ -289,7 +300,7 @@ class App:
         answer: str | None = None,
         status: int | None = None,
         also: Mapping[int, str] | None = None,
-        body: "type[Model] | None" = None,
+        body: str | None = None,
         query: type[Query] | None = None,
         errors: Sequence[type[MedkartaError] | str] = (),
         limit: int = body_guard.DEFAULT_LIMIT,
@@ -306,6 +317,7 @@ class App:
         Args:
             answer: the name of the answer's model in the package's `answers` module, for OpenAPI.
             also: other good answers by status, e.g. `{202: "ConfirmationRequired"}`.
+            body: the name of its body's model in the package's `models` module.
             errors: what it may raise beyond what its access and body already imply.
             limit: the most bytes that its body may have.
             media: the body's media types. A body that is not JSON text comes as `request.raw`.
@@ -333,7 +345,7 @@ class App:
         default = {"GET": 200, "POST": 200, "PUT": 200, "DELETE": 204}[method]
 
         def register(function: RouteFunction) -> RouteFunction:
-            self.routes[method, path] = Route(
+            route = self.routes[method, path] = Route(
                 method=method,
                 path=path,
                 access=access,
@@ -354,6 +366,8 @@ class App:
                 larger=larger,
                 location=location,
             )
+            if aws.before_snapshot():
+                route.model()
             return function
 
         return register
@@ -464,23 +478,24 @@ class App:
 
     def _read_input(self, route: Route, event: Mapping[str, Any], request: Request) -> None:
         request.query = _query(route.query, event)
+        model = route.model()
         if route.method in ("POST", "PUT"):
             try:
                 request.raw = body_guard.raw(event, route.limit)
             except errors.BodyTooLarge as error:
                 raise errors.BodyTooLarge(route.larger) from error
-            if route.body and not request.raw and not _required(route.body):
-                request.body = route.body()  # nothing has to be said, and nothing was
+            if model and not request.raw and not required(model):
+                request.body = model()  # nothing has to be said, and nothing was
                 return
-            if route.body is not None or request.raw:
+            if model or request.raw:
                 body_guard.require_media(request.headers.get("content-type"), route.media)
-            takes_nothing = route.body is None and request.raw and route.media == (JSON,)
+            takes_nothing = model is None and request.raw and route.media == (JSON,)
             # Whatever is said in vain was meant to be heard.
             if takes_nothing and body_guard.parse_json(request.raw) not in (None, {}):
                 raise errors.ValidationFailed([FieldProblem("body", "extra_forbidden")])
-        if route.body is not None:
+        if model is not None:
             body_guard.parse_json(request.raw)
-            request.body = route.body.of_json(request.raw)
+            request.body = model.of_json(request.raw)
 
     def _run(self, route: Route, request: Request) -> Answer:
         key = key_of(request.headers) if route.idempotent else None
@@ -517,7 +532,8 @@ def gateway_authorizer(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return context
 
 
-def _required(model: "type[Model]") -> bool:
+def required(model: "type[Model]") -> bool:
+    """Whether a body must be sent."""
     return any(field.is_required() for field in model.model_fields.values())
 
 
