@@ -1,6 +1,7 @@
 """What a cold start costs: import and first request of every function, as it is built.
 
 python -m bench.cold_start [rounds, 15 unless given]
+python -m bench.cold_start instructions
 
 Each run is a new process of the functions' bare interpreter with the built package alone (.pyc
 files, trimmed data). It answers a request that succeeds, with what AWS answered when the same
@@ -8,16 +9,19 @@ request was sent once in this process (moto): so it costs imports, clients, sign
 parsing, the decision and the answer, and no network. The measure beside it is a process that
 imports boto3 with what it needs (and no more: beside pyOpenSSL it takes longer) and makes one
 DynamoDB client, with .pyc files too; all take turns.
-CPU time is that of all threads; `wall` has the machine's other work in it.
+CPU time is that of all threads; `wall` has the machine's other work in it. `instructions` counts
+those of one process each (valgrind), less those of a Python that does nothing: a busy machine adds
+none.
 """
 
 import json
 import marshal
 import os
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +87,11 @@ FIRST = {
     "ClinicFunction": "POST /v1/clinic/patients/search",
     "IntakeFunction": "POST /v1/clinic/cards/{card_id}/fhir",
 }
+BOTO3_ALONE = "boto3 and one client"
+WANTED = "at most 1.00 is wanted"
+VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
+# By name: the code, its argument, and its environment.
+Runs = dict[str, tuple[str, str, dict[str, str]]]
 # Operation, body, and what came: status, headers, content.
 Answer = tuple[str, bytes, int, dict[str, str], bytes]
 
@@ -122,39 +131,55 @@ class Recording(world.Around):
 
 
 def main(rounds: int) -> None:
-    """Print one line a function, in Markdown."""
+    """Print what time each function took, one line each, in Markdown."""
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        built = build_local(place / "build.log")
-        recording = Recording()
-        handlers = template.resources("AWS::Serverless::Function")
-        runs = {"": (BASELINE, "", {"PYTHONPATH": str(_boto3_alone(place / "boto3"))})}
-        everywhere = template.load()["Globals"]["Function"]["Environment"]["Variables"]
-        with world.running(recording) as memory:
-            for name in _requests(memory):
-                handler = handlers[name]["Handler"]
-                event, answers = recording.kept[handler]
-                (place / name).write_bytes(marshal.dumps((handler, event, answers)))
-            for name, properties in handlers.items():
-                if (place / name).exists():
-                    variables = properties.get("Environment", {}).get("Variables", {})
-                    environment = {each: os.environ[each] for each in (*variables, *everywhere)}
-                    environment["PYTHONPATH"] = str(built.folders[name])
-                    runs[name] = (FUNCTION, str(place / name), environment)
-        spent = _measure(runs, rounds)
-    base, wall = (_quartile(spent[""], column) for column in (0, 1))
+        spent = _measure(_runs(Path(folder)), rounds)
+    base, wall = (_quartile(spent[BOTO3_ALONE], column) for column in (0, 1))
     load = f"{os.getloadavg()[0]:.1f} load on {os.cpu_count()} cores"
     print(f"Lower quartiles of {rounds} processes each, in turns; {load}.\n")
     heads = ("function", "import, CPU ms", "and first request", "of boto3", "wall, ms", "of boto3")
     print("| " + " | ".join(heads) + " | AWS calls |\n| --- " + "| ---: " * 6 + "|")
-    print(f"| boto3 and one client | | {base * 1e3:.0f} | 1.00 | {wall * 1e3:.0f} | 1.00 | |")
-    for name in handlers:
-        if name in spent:
-            cpu, clock, imported, calls = (_quartile(spent[name], each) for each in range(4))
-            spent_cpu = f"{imported * 1e3:.0f} | {cpu * 1e3:.0f} | {cpu / base:.2f}"
-            print(
-                f"| {name} | {spent_cpu} | {clock * 1e3:.0f} | {clock / wall:.2f} | {calls:.0f} |"
-            )
+    for name, runs in spent.items():
+        cpu, clock, imported, calls = (_quartile(runs, each) for each in range(4))
+        spent_cpu = f"{imported * 1e3:.0f} | {cpu * 1e3:.0f} | {cpu / base:.2f}"
+        print(f"| {name} | {spent_cpu} | {clock * 1e3:.0f} | {clock / wall:.2f} | {calls:.0f} |")
+    records = spent["RecordsFunction"]
+    ratio, quickest = _quartile(records, 0) / base, min(records)[0] / min(spent[BOTO3_ALONE])[0]
+    print(f"\nCPU time of records, of boto3 and one client: {ratio:.2f} ({WANTED}).")
+    print(f"By the quickest process of each: {quickest:.2f}.")
+
+
+def count() -> None:
+    """Print how many instructions each function took, one line each, in Markdown."""
+    with tempfile.TemporaryDirectory() as folder:
+        counted = _count(_runs(Path(folder)))
+    base = counted[BOTO3_ALONE]
+    print("| function | instructions, millions | of boto3 |\n| --- | ---: | ---: |")
+    for name, instructions in counted.items():
+        print(f"| {name} | {instructions / 1e6:,.0f} | {instructions / base:.2f} |")
+    ratio = counted["RecordsFunction"] / base
+    print(f"\nInstructions of records, of boto3 and one client: {ratio:.2f} ({WANTED}).")
+
+
+def _runs(place: Path) -> Runs:
+    """The measure's process and each function's, as template.yaml lists them."""
+    built = build_local(place / "build.log")
+    recording = Recording()
+    handlers = template.resources("AWS::Serverless::Function")
+    runs = {BOTO3_ALONE: (BASELINE, "", {"PYTHONPATH": str(_boto3_alone(place / "boto3"))})}
+    everywhere = template.load()["Globals"]["Function"]["Environment"]["Variables"]
+    with world.running(recording) as memory:
+        for name in _requests(memory):
+            handler = handlers[name]["Handler"]
+            event, answers = recording.kept[handler]
+            (place / name).write_bytes(marshal.dumps((handler, event, answers)))
+        for name, properties in handlers.items():
+            if (place / name).exists():
+                variables = properties.get("Environment", {}).get("Variables", {})
+                environment = {each: os.environ[each] for each in (*variables, *everywhere)}
+                environment["PYTHONPATH"] = str(built.folders[name])
+                runs[name] = (FUNCTION, str(place / name), environment)
+    return runs
 
 
 def _boto3_alone(folder: Path) -> Path:
@@ -218,27 +243,47 @@ def _requests(memory: world.Memory) -> Iterator[str]:
     yield "EraseFunction"
 
 
-def _measure(
-    runs: dict[str, tuple[str, str, dict[str, str]]], rounds: int
-) -> dict[str, list[tuple[float, ...]]]:
+def _measure(runs: Runs, rounds: int) -> dict[str, list[tuple[float, ...]]]:
     """CPU, wall, CPU of the import (seconds) and AWS calls of each run of each, in turns."""
-    known = {"PATH": os.defpath, "AWS_DEFAULT_REGION": "eu-central-1", "LANG": "C.UTF-8"}
-    known |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
     spent: dict[str, list[tuple[float, ...]]] = {name: [] for name in runs}
     for number in range(rounds + 1):
-        for name, (code, argument, environment) in runs.items():
-            done = subprocess.run(
-                [str(FUNCTION_PYTHON), "-c", code, argument],
-                env=known | environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if done.returncode:
-                sys.exit(f"{name}: {done.stderr[-1500:]}")
+        for name, run in runs.items():
+            done = _done(name, *run)
             if number:  # the first fills the caches of files, and writes boto3's .pyc files
                 spent[name].append(tuple(map(float, done.stdout.splitlines()[-1].split())))
     return spent
+
+
+def _count(runs: Runs) -> dict[str, int]:
+    """The instructions of each, less those of a Python that does nothing."""
+
+    def counted(name: str, *run: Any) -> int:
+        done = _done(name, *run, under=VALGRIND)
+        found = re.search(r"I\s+refs:\s+([0-9,]+)", done.stderr)
+        assert found, done.stderr
+        return int(found[1].replace(",", ""))
+
+    nothing = counted("Python", "import time", "", {})
+    _done(BOTO3_ALONE, *runs[BOTO3_ALONE])  # writes boto3's .pyc files
+    return {name: counted(name, *run) - nothing for name, run in runs.items()}
+
+
+def _done(
+    name: str, code: str, argument: str, environment: dict[str, str], *, under: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    known = {"PATH": os.defpath, "AWS_DEFAULT_REGION": "eu-central-1", "LANG": "C.UTF-8"}
+    known |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
+    known |= {"PYTHONHASHSEED": "0"} if under else {}
+    done = subprocess.run(
+        [*under, str(FUNCTION_PYTHON), "-c", code, argument],
+        env=known | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"{name}: {done.stderr[-1500:]}")
+    return done
 
 
 def _quartile(runs: list[tuple[float, ...]], column: int) -> float:
@@ -247,4 +292,7 @@ def _quartile(runs: list[tuple[float, ...]], column: int) -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
+    if sys.argv[1:] == ["instructions"]:
+        count()
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)

@@ -154,7 +154,7 @@ class _Models:
         wanted: dict[tuple[type[BaseModel], Any], None] = {}
         for route in routes:
             if route.body is not None:
-                wanted[route.body, "validation"] = None
+                wanted[route.model(), "validation"] = None
             for name in (route.answer, *route.also.values()):
                 if name is not None:
                     wanted[answer_model(route, name), "serialization"] = None
@@ -173,7 +173,7 @@ def answer_model(route: Any, name: str) -> type[BaseModel]:
 
 
 def _operation(app: Any, route: Any, models: _Models) -> Json:
-    from kernel.api import FHIR_JSON, JSON, Public
+    from kernel.api import FHIR_JSON, JSON, Public, required
 
     public = isinstance(route.access, Public)
     summary = " ".join((route.function.__doc__ or "").split("\n\n")[0].split())
@@ -197,10 +197,9 @@ def _operation(app: Any, route: Any, models: _Models) -> Json:
         for name in route.extra_headers
     ]
     operation["parameters"] += headers_of_its_own
-    if route.body is not None:
-        content = {m: {"schema": models.of(route.body, "validation")} for m in route.media}
-        required = any(field.is_required() for field in route.body.model_fields.values())
-        operation["requestBody"] = {"required": required, "content": content}
+    if (model := route.model()) is not None:
+        content = {m: {"schema": models.of(model, "validation")} for m in route.media}
+        operation["requestBody"] = {"required": required(model), "content": content}
     elif route.media != (JSON,):
         schema = _RESOURCE if FHIR_JSON in route.media else {"type": "object"}
         content = {media: {"schema": schema} for media in route.media}

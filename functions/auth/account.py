@@ -1,6 +1,5 @@
 """What people do to their own account: password, phone number, authenticator app."""
 
-from dataclasses import replace
 from typing import Any
 
 from auth import passwords, policy, totp
@@ -291,7 +290,7 @@ class OwnAccount:
                 self._repository.use_challenge(challenge, ids.secret(), caller.now),
                 used,
                 self._repository.drop_phone_change(actor.account_id, challenge.challenge_id),
-                self._profiles.replace_action(replace(profile, phone=phone)),
+                self._profiles.replace_action(profile._replace(phone=phone)),
                 *self._dropped(profile),
                 self._profiles.login_action(phone, actor.account_id),
             ],

@@ -4,15 +4,13 @@ aws lambda invoke --function-name … --payload '{"phone": "+7…"}' /dev/stdout
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel import accounts, dynamo, identifiers, log, profiles, settings
 from kernel.identity import Appointment
 
 
-@dataclass(frozen=True, slots=True)
-class BootstrapSettings:
+class BootstrapSettings(NamedTuple):
     accounts_table: str
     identity_table: str
     lookup_key_id: str

@@ -1,7 +1,7 @@
 """Who sends a request, as far as it can be seen from outside."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from auth import policy
 from kernel.texts import Language
@@ -10,8 +10,7 @@ WEB = "medkarta-web"
 APP = "medkarta-app"
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """`client` is what tokens name as `client_id` (RFC 9068 §2.2)."""
 
     ip: str

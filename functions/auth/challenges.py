@@ -1,9 +1,8 @@
 """Challenges: something to be proven by a second step, and the text messages that help to it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from auth import policy
 from auth.caller import Caller
@@ -30,8 +29,7 @@ from kernel.texts import text
 _ANONYMOUS: frozenset[Kind] = frozenset({"register", "reset", "phone"})
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """Where a code goes, or nowhere if `phone` is empty. Caps are counted on `counted`: the phone,
     or what the caller typed.
 

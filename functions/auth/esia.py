@@ -8,9 +8,8 @@ token's `urn:esia:sbj` holds `urn:esia:sbj:is_tru` (there, and true, only for a 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -21,8 +20,7 @@ from kernel import identifiers
 _BIRTH_DATE: TypeAdapter[date] = TypeAdapter(BirthDate)
 
 
-@dataclass(frozen=True, slots=True)
-class Vouched:
+class Vouched(NamedTuple):
     """A person as a provider knows them. `birth_date` is ISO 8601, `phone` E.164, it and `email`
     confirmed there, `snils` 11 digits. Only a `confirmed` person's СНИЛС is proven."""
 

@@ -8,9 +8,8 @@ also come from a desk.
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from auth import esia, oidc, passwords, policy
 from auth.caller import Caller
@@ -35,8 +34,7 @@ _QUARTER = 900
 _AMR = ["fed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """`binding` is what the browser that started must show again; apps keep `state` themselves."""
 
     authorization_url: str

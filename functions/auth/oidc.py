@@ -9,9 +9,8 @@ that it may sign with. Nothing that a client sends ever becomes an address.
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
@@ -82,8 +81,7 @@ def providers(setting: str) -> Providers:
     return TypeAdapter(Providers).validate_json(setting)
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(NamedTuple):
     """What a provider gave for a code; `claims` are those of the ID token, checked."""
 
     claims: Mapping[str, Any]

@@ -6,8 +6,7 @@ nobody can be talked into giving it away (NIST SP 800-63B-4 §3.2.5, phishing re
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from auth.repository import Account
@@ -18,8 +17,7 @@ from kernel.signatures import b64url
 NAME = "Medkarta"
 
 
-@dataclass(frozen=True, slots=True)
-class NewPasskey:
+class NewPasskey(NamedTuple):
     """A passkey whose making was checked. `passkey_id` is the credential's id, base64url."""
 
     passkey_id: str
@@ -27,8 +25,7 @@ class NewPasskey:
     sign_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class UsedPasskey:
+class UsedPasskey(NamedTuple):
     """A passkey that answered; counters of zero mean that it keeps none."""
 
     passkey_id: str

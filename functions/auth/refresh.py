@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kernel.errors import Unauthenticated
 from kernel.identity import AccountId, SessionId
@@ -19,8 +19,7 @@ from kernel.signatures import b64url
 _VERSION = "mkr1"
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshToken:
+class RefreshToken(NamedTuple):
     """One token of a session's family."""
 
     account_id: AccountId

@@ -4,9 +4,8 @@ Nothing sealed is opened here: this function has no right to the medical key.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel import dynamo, hashing, people
 from kernel.identity import AccountId, CardId, ClinicId, PatientId
@@ -15,8 +14,7 @@ from kernel.journal import Journal
 Action = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Patient:
+class Patient(NamedTuple):
     """A patient who may be bound, and their cards, each with its clinic."""
 
     patient_id: PatientId

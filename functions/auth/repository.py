@@ -15,9 +15,8 @@ Accounts table: STATE and SESSION#<sid> (kernel.accounts).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from kernel import accounts, clock, dynamo, ids
 from kernel.dynamo import Item
@@ -28,8 +27,7 @@ Kind = Literal["login", "register", "step_up", "reset", "phone", "oidc"]
 Action = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(NamedTuple):
     """Something to be proven by a second step."""
 
     challenge_id: str
@@ -40,8 +38,7 @@ class Challenge:
     item: Item
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """All that the identity table holds of one account, read in one Query."""
 
     account_id: AccountId

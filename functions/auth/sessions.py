@@ -1,8 +1,7 @@
 """Sessions: opened after a second step, carried on by refresh tokens, ended at once."""
 
 import secrets
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from auth import policy, refresh, tokens
 from auth.caller import Caller
@@ -17,8 +16,7 @@ from kernel.identity import AccountId, Actor, SessionId
 _SECRET_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """A session on its way: its answer, its refresh token, and the action that makes it stand."""
 
     answer: dict[str, Any]

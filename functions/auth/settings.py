@@ -1,10 +1,9 @@
 """What the auth functions need from their environment."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class TokenSettings:
+class TokenSettings(NamedTuple):
     """What checking access tokens needs: all of the authorizer's settings."""
 
     token_key_id: str
@@ -13,8 +12,7 @@ class TokenSettings:
     audience: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the auth function needs.
 
     `login_attempts_per_address` in 15 minutes; a third of them at one account before each next

@@ -8,9 +8,8 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from auth import passwords, policy, totp
 from auth.caller import Caller
@@ -44,16 +43,14 @@ _QUARTER = 900
 _NOBODY = AccountId("nobody")
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(NamedTuple):
     """What a met challenge gives: the contract's answer and the refresh token, if there is one."""
 
     answer: dict[str, Any]
     refresh_token: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """What somebody brings as their second step: a code, or a passkey's answer."""
 
     method: policy.Method

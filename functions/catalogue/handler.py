@@ -1,7 +1,6 @@
 """Routes of the catalogue: public, readable by anybody, and the same for everybody."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from catalogue import service
 from catalogue.models import ClinicsQuery, HelpQuery, ServicesQuery
@@ -13,8 +12,7 @@ from kernel.query import Paging
 from kernel.settings import load
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     registry_table: str
     lookup_key_id: str
 

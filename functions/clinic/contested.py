@@ -1,6 +1,6 @@
 """Contested accesses as the clinic's registrars see and answer them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -54,8 +54,7 @@ class Contested:
             action="case_answered",
             section="journal",
         )
-        answered = replace(
-            case,
+        answered = case._replace(
             status="answered",
             answer=text,
             answered_at=clock.rfc3339(now),

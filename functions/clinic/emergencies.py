@@ -1,6 +1,6 @@
 """Emergency access: a clinician opens the cards of somebody who cannot be asked."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -103,7 +103,7 @@ class Emergencies:
             emergency=True,
         )
         place = reason_place(card_id, entry.entry_id)
-        return replace(entry, note=self.notes.seal(card_id, place, reason))
+        return entry._replace(note=self.notes.seal(card_id, place, reason))
 
     def _tell(self, patient: Patient, clinic_id: ClinicId) -> None:
         """By text message to the phone of the patient's account, if they have one."""

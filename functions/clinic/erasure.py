@@ -11,9 +11,8 @@ holds what Roskomnadzor's order № 179 of 28.10.2022 asks of the log of destruc
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from clinic.payloads import Payloads
 from clinic.repository import snils_key
@@ -32,8 +31,7 @@ _OF_A_CARD = "visits, results, prescriptions, summary, sent documents, extracts"
 _OF_A_PERSON = "names, birth date, sex, СНИЛС, policy number, attachments"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     registry_table: str
     keys_table: str
     extracts_table: str

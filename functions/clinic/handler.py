@@ -1,6 +1,6 @@
 """Routes of the desk: operators, registrars, and a clinician's search for a card."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from clinic.contested import Contested
 from clinic.desk import Desk
@@ -8,22 +8,8 @@ from clinic.emergencies import Emergencies
 from clinic.merge_repository import MergeRepository
 from clinic.merging import Merging
 from clinic.models import (
-    AnswerCase,
-    Appoint,
-    Attach,
-    BySnils,
     CasesQuery,
-    Death,
-    EnterPerson,
-    Merge,
-    OpenInEmergency,
-    PaperConsent,
-    PutClinic,
-    PutRegion,
-    ReleaseRules,
     StaffQuery,
-    StartVerification,
-    Verify,
 )
 from clinic.repository import Registry
 from clinic.repository import Tables as DeskTables
@@ -54,8 +40,7 @@ from kernel.settings import load
 from kernel.withdrawals import Withdrawals
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     accounts_table: str
     identity_table: str
     registry_table: str
@@ -155,14 +140,14 @@ APPOINTERS = Staff(("operator", "registrar"))
 CLINICIAN = Staff(("clinician",))
 
 
-@app.route("PUT", "/v1/clinic/regions/{code}", access=OPERATOR, answer="Region", body=PutRegion)
+@app.route("PUT", "/v1/clinic/regions/{code}", access=OPERATOR, answer="Region", body="PutRegion")
 def put_region(request: Request) -> Answer:
     """Enter a region, or connect and disconnect it."""
     return Answer(desk.put_region(request.path["code"], request.body))
 
 
 @app.route(
-    "PUT", "/v1/clinic/clinics/{clinic_id}", access=OPERATOR, answer="Clinic", body=PutClinic
+    "PUT", "/v1/clinic/clinics/{clinic_id}", access=OPERATOR, answer="Clinic", body="PutClinic"
 )
 def put_clinic(request: Request) -> Answer:
     """Enter a clinic, or connect and disconnect it."""
@@ -180,7 +165,7 @@ def get_release_rules(request: Request) -> Answer:
     "/v1/clinic/release-rules",
     access=REGISTRAR,
     answer="ReleaseRules",
-    body=ReleaseRules,
+    body="ReleaseRules",
 )
 def put_release_rules(request: Request) -> Answer:
     """Set that for the results that come from now on."""
@@ -212,7 +197,7 @@ def get_staff(request: Request) -> Answer:
     access=APPOINTERS,
     answer="Worker",
     status=201,
-    body=Appoint,
+    body="Appoint",
     errors=[NotFound, AlreadyExists, Conflict],
     idempotent=True,
 )
@@ -239,7 +224,7 @@ def delete_staff(request: Request) -> Answer:
     access=REGISTRAR,
     answer="PatientEntered",
     status=201,
-    body=EnterPerson,
+    body="EnterPerson",
     errors=[AlreadyExists],
     idempotent=True,
 )
@@ -253,7 +238,7 @@ def post_patient(request: Request) -> Answer:
     "/v1/clinic/patients/search",
     access=REGISTRAR,
     answer="PatientList",
-    body=BySnils,
+    body="BySnils",
 )
 def post_patient_search(request: Request) -> Answer:
     """Find a person by their СНИЛС."""
@@ -267,7 +252,7 @@ def post_patient_search(request: Request) -> Answer:
     access=REGISTRAR,
     answer="Attachment",
     also={202: "ConfirmationRequired"},
-    body=Attach,
+    body="Attach",
     errors=[NotFound, Conflict, CodeInvalid, ChallengeExpired, RateLimited],
 )
 def put_attachment(request: Request) -> Answer:
@@ -317,7 +302,7 @@ def post_card(request: Request) -> Answer:
     access=REGISTRAR,
     answer="PaperConsent",
     status=201,
-    body=PaperConsent,
+    body="PaperConsent",
     errors=[NotFound, AlreadyExists, Conflict],
     idempotent=True,
 )
@@ -333,7 +318,7 @@ def post_paper_consent(request: Request) -> Answer:
     access=REGISTRAR,
     answer="VerificationStarted",
     status=202,
-    body=StartVerification,
+    body="StartVerification",
     errors=[RateLimited],
 )
 def post_verify_start(request: Request) -> Answer:
@@ -347,7 +332,7 @@ def post_verify_start(request: Request) -> Answer:
     "/v1/clinic/accounts/verify",
     access=REGISTRAR,
     answer="AccountVerified",
-    body=Verify,
+    body="Verify",
     errors=[NotFound, AlreadyExists, Conflict, CodeInvalid, ChallengeExpired],
 )
 def post_verify(request: Request) -> Answer:
@@ -355,7 +340,7 @@ def post_verify(request: Request) -> Answer:
     return Answer(desk.verify(request.actor, request.body, request.now))
 
 
-@app.route("POST", "/v1/clinic/cards/search", access=CLINICIAN, answer="CardList", body=BySnils)
+@app.route("POST", "/v1/clinic/cards/search", access=CLINICIAN, answer="CardList", body="BySnils")
 def post_card_search(request: Request) -> Answer:
     """Find the cards of a patient of my clinic by their СНИЛС."""
     items = desk.cards(request.actor, request.body.snils, request.now)
@@ -368,7 +353,7 @@ def post_card_search(request: Request) -> Answer:
     access=CLINICIAN,
     answer="OpenedInEmergency",
     status=201,
-    body=OpenInEmergency,
+    body="OpenInEmergency",
     errors=[NotFound, RateLimited],
     idempotent=True,
 )
@@ -382,7 +367,7 @@ def post_emergency(request: Request) -> Answer:
     "/v1/clinic/patients/{patient_id}/merge",
     access=REGISTRAR,
     answer="Merged",
-    body=Merge,
+    body="Merge",
     errors=[NotFound, Conflict],
 )
 def post_merge(request: Request) -> Answer:
@@ -397,7 +382,7 @@ def post_merge(request: Request) -> Answer:
     "/v1/clinic/patients/{patient_id}/death",
     access=REGISTRAR,
     answer="DeathNoted",
-    body=Death,
+    body="Death",
     errors=[NotFound, Conflict],
 )
 def post_death(request: Request) -> Answer:
@@ -430,7 +415,7 @@ def get_cases(request: Request) -> Answer:
     "/v1/clinic/cases/{case_id}/answer",
     access=REGISTRAR,
     answer="ContestedCase",
-    body=AnswerCase,
+    body="AnswerCase",
     errors=[NotFound, Conflict],
 )
 def post_case_answer(request: Request) -> Answer:

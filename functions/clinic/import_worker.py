@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from clinic.imports import Tables, Worker, parse_object
@@ -21,8 +20,7 @@ _TRIES = 5
 _LOCK_SECONDS = 180
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     accounts_table: str
     registry_table: str
     records_table: str

@@ -13,9 +13,8 @@ import json
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -53,8 +52,7 @@ _KEPT = timedelta(days=30)
 _PATIENCE = 12  # times five seconds, while another intake has the card
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(NamedTuple):
     accounts: str
     registry: str
     records: str

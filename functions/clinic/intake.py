@@ -9,7 +9,7 @@ something sent later finds the visit that it belongs to.
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from clinic.cda import document as cda
 from clinic.cda import mapping as cda_mapping
@@ -39,8 +39,7 @@ INLINE_ENTRIES = 10_000
 _TOLD = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of the entries; the numbers and the rejections add up to the entries sent."""
 
     created: int

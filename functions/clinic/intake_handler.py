@@ -1,6 +1,6 @@
 """The routes by which clinics' systems send records."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from clinic.imports import Imports
 from clinic.imports import Tables as ImportTables
@@ -22,8 +22,7 @@ CDA_MEDIA = ("application/xml", "text/xml", "application/cda+xml", "application/
 IMPORTS = "/v1/clinic/cards/{card_id}/imports"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     accounts_table: str
     registry_table: str
     consents_table: str

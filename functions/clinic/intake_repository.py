@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from clinic.fhir.bundle import Entry
 from clinic.fhir.exact_json import dumps, loads
@@ -35,8 +35,7 @@ _INLINE_BODY = 200_000
 _LARGEST_BODY = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """The version of a record that shows a source: where it stands, and what it said."""
 
     section: Section
@@ -67,8 +66,7 @@ class Source:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(NamedTuple):
     draft: Draft
     record_id: RecordId
     view: View
@@ -573,8 +571,7 @@ def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
+class _Ended(NamedTuple):
     """A version that an intake replaces or takes back, and the updates that say so."""
 
     version: Item

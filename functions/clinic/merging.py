@@ -1,6 +1,6 @@
 """Somebody was entered twice: the two become one, and nothing is lost."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -103,8 +103,7 @@ class Merging:
 def _known(survivor: Person, duplicate: Person) -> Person:
     """The survivor, found by the duplicate's numbers too, with what only the other one had."""
     numbers = (*survivor.other_snils, *duplicate.all_snils)
-    return replace(
-        survivor,
+    return survivor._replace(
         middle_name=survivor.middle_name or duplicate.middle_name,
         policy_number=survivor.policy_number or duplicate.policy_number,
         other_snils=tuple(dict.fromkeys(numbers)),

@@ -5,9 +5,8 @@ None: somebody else was faster, and the service looks again or says so.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel import accounts, consents, dynamo, hashing, people, release, staff
 from kernel.dynamo import Item, Lookup
@@ -23,8 +22,7 @@ from kernel.staff import Worker
 _ENABLED = "attribute_exists(pk) AND (attribute_not_exists(disabled) OR disabled = :no)"
 
 
-@dataclass(frozen=True, slots=True)
-class Patient:
+class Patient(NamedTuple):
     """A person of the registry: who, attached where, bound to which account, and their clinics."""
 
     patient_id: PatientId
@@ -42,8 +40,7 @@ class Patient:
         return [(card_id, r.clinic_id) for r in found for card_id in r.cards]
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(NamedTuple):
     accounts: str
     registry: str
     consents: str
@@ -167,7 +164,7 @@ class Registry:
         """
         state = accounts.state_lookup(self._tables.accounts, worker.account_id)
         left = [each for each in held if each["clinic_id"] != worker.clinic_id]
-        gone = replace(worker, removed_at=at, removed_by=by)
+        gone = worker._replace(removed_at=at, removed_by=by)
         try:
             dynamo.transact(
                 {

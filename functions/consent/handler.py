@@ -1,10 +1,9 @@
 """Routes of consents and of the card's journal."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from consent import contests, fhir, notifications, service
 from consent.hiding import Hiding
-from consent.models import Contest, GiveConsent
 from consent.repository import Inbox, JournalReader
 from kernel.access import Action
 from kernel.api import Answer, App, CardRead, CardWrite, Public, Request, SignedIn
@@ -29,8 +28,7 @@ from kernel.settings import load
 from kernel.withdrawals import Withdrawals
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     accounts_table: str
     registry_table: str
     consents_table: str
@@ -102,7 +100,7 @@ def get_current_document(request: Request) -> Answer:
     access=SignedIn(verified=True),
     answer="Consent",
     status=201,
-    body=GiveConsent,
+    body="GiveConsent",
     errors=[AlreadyExists, Conflict],
     idempotent=True,
     location="/v1/consents/{consent_id}",
@@ -192,7 +190,7 @@ def get_journal(request: Request) -> Answer:
     access=CardWrite(Action.CONTEST_OWN, "journal"),
     answer="Case",
     status=201,
-    body=Contest,
+    body="Contest",
     errors=[NotFound, AlreadyExists],
     idempotent=True,
     location="/v1/cards/{card_id}/journal/{entry_id}/contest",

@@ -4,9 +4,8 @@ Results, emergency accesses and answered cases are notices that were written wit
 That a consent is due follows from the consents: it is said as long as it is true, and stands first.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from consent.repository import Inbox
 from kernel import clock, consents, texts
@@ -24,8 +23,7 @@ _DUE = timedelta(days=30)
 Why = Literal["outdated", "expiring", "expired"]
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """A consent that wants the patient: why, since when, and until when it may wait."""
 
     consent_id: str

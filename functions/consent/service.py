@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from consent import fhir
-from consent.models import GiveConsent
 from consent.repository import JournalReader
 from kernel import consents
 from kernel.consent_acts import Act, Consent, ConsentActs, Gift, History
@@ -14,6 +13,9 @@ from kernel.fhir import Resource
 from kernel.identity import AccountId, Actor, CardId, ClinicId, PatientId
 from kernel.notes import Notes, reason_place
 from kernel.texts import Language
+
+if TYPE_CHECKING:
+    from consent.models import GiveConsent
 
 
 def current_document(language: Language, now: datetime) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def current_document(language: Language, now: datetime) -> dict[str, Any]:
     }
 
 
-def give(actor: Actor, given: GiveConsent, now: datetime, acts: ConsentActs) -> dict[str, Any]:
+def give(actor: Actor, given: "GiveConsent", now: datetime, acts: ConsentActs) -> dict[str, Any]:
     """Give the patient's consent to the current text, for one clinic or for all.
 
     Raises:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Kind = Literal["visit", "results", "prescriptions", "summary"]
 Language = Literal["ru", "en"]
@@ -26,15 +25,13 @@ class ExtractNotRendered(Exception):
         self.diagnostic = diagnostic
 
 
-@dataclass(frozen=True, slots=True)
-class Clinic:
+class Clinic(NamedTuple):
     name: str
     address: str | None = None
     phone: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Patient:
+class Patient(NamedTuple):
     """The person on the paper; `snils` is already masked, `sex` is FHIR's administrative gender."""
 
     last_name: str
@@ -47,24 +44,21 @@ class Patient:
     workplace: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(NamedTuple):
     """Both days belong to the period."""
 
     start: date
     end: date
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(NamedTuple):
     """The code as printed (separators are free) and the address of the public check page."""
 
     code: str
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Omitted:
+class Omitted(NamedTuple):
     """How many records of this kind and period stay out of the paper, and why.
 
     `retracted`: named in the order, and taken back by the clinic before the paper was made;
@@ -78,8 +72,7 @@ class Omitted:
     beyond: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """The answer of `GET /v1/cards/{card_id}/summary`, without the patient.
 
     `no_known_allergies` are the statements that there are none; without any, nothing is known.
@@ -91,8 +84,7 @@ class Summary:
     chronic_conditions: Sequence[Mapping[str, Any]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractDocument:
+class ExtractDocument(NamedTuple):
     """One extract. `records` is empty for a summary, `summary` is set only there.
 
     `period` is None where the patient chose records by name, and for a summary.
@@ -113,8 +105,7 @@ class ExtractDocument:
     time_zone: str = "Europe/Moscow"
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(NamedTuple):
     """A file inside the PDF: UTF-8 text such as FHIR JSON; `name` has no folders."""
 
     name: str

@@ -1,9 +1,8 @@
 """The routes of extracts and of the public check of papers."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from extracts import check_page
-from extracts.models import CheckFile, OrderExtract
 from extracts.repository import ExtractsRepository, OrderKey
 from extracts.service import Extracts
 from kernel import settings
@@ -34,8 +33,7 @@ from kernel.identity import ExtractId, PatientId
 from kernel.query import Paging
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     accounts_table: str
     registry_table: str
     consents_table: str
@@ -80,7 +78,7 @@ _OWN = SignedIn(verified=True)
     access=CardWrite(Action.EXTRACT_OWN, "extracts"),
     answer="Extract",
     status=202,
-    body=OrderExtract,
+    body="OrderExtract",
     idempotent=True,
     errors=(ExtractTooBroad, Unavailable),
     location="/v1/extracts/{extract_id}",
@@ -164,7 +162,7 @@ def verify_code(request: Request) -> Answer:
     "/v1/verify",
     access=Public(),
     answer="Verification",
-    body=CheckFile,
+    body="CheckFile",
     errors=(NotFound,),
 )
 def verify_file(request: Request) -> Answer:

@@ -1,22 +1,11 @@
-"""Bodies of the extracts' routes, and what is asked for."""
+"""Bodies of the extracts' routes."""
 
-from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from kernel.fields import Day
-from kernel.identity import RecordId
 from kernel.model import Model
-from kernel.records import Section
-
-SECTIONS: dict[str, Section] = {
-    "visit": "visits",
-    "results": "results",
-    "prescriptions": "prescriptions",
-    "summary": "summary",
-}
 
 
 class OrderExtract(Model):
@@ -39,18 +28,3 @@ class CheckFile(Model):
     """The SHA-256 of a PDF, in hexadecimal."""
 
     sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A checked order: named records, or a period, or neither (a summary)."""
-
-    kind: str
-    language: str
-    record_ids: tuple[RecordId, ...] = ()
-    start: date | None = None
-    end: date | None = None
-
-    @property
-    def section(self) -> Section:
-        return SECTIONS[self.kind]

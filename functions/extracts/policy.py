@@ -1,15 +1,39 @@
 """What may be ordered: never the whole card."""
 
 from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
 
-from extracts.models import OrderExtract, Wanted
 from kernel.errors import ExtractTooBroad, FieldProblem, ValidationFailed
 from kernel.identity import RecordId
+from kernel.records import Section
+
+if TYPE_CHECKING:
+    from extracts.models import OrderExtract
 
 MOST_RECORDS = 200
+SECTIONS: dict[str, Section] = {
+    "visit": "visits",
+    "results": "results",
+    "prescriptions": "prescriptions",
+    "summary": "summary",
+}
 
 
-def wanted(order: OrderExtract) -> Wanted:
+class Wanted(NamedTuple):
+    """A checked order: named records, or a period, or neither (a summary)."""
+
+    kind: str
+    language: str
+    record_ids: tuple[RecordId, ...] = ()
+    start: date | None = None
+    end: date | None = None
+
+    @property
+    def section(self) -> Section:
+        return SECTIONS[self.kind]
+
+
+def wanted(order: "OrderExtract") -> Wanted:
     """The order, checked against the limits of the contract.
 
     Raises:

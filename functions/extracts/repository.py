@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from urllib.parse import quote
 
 from extracts import queue
@@ -19,8 +19,7 @@ from kernel.records import Head, Section
 LINK_SECONDS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class OrderKey:
+class OrderKey(NamedTuple):
     """An `Idempotency-Key`, kept in the order's own transaction: it holds even if the process ends
     before `kernel.idempotency` kept the answer. `order` is a hash of what was asked for."""
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from extracts.words import Words
 
@@ -17,8 +16,7 @@ MOST_CHARTS = 12
 _OUTSIDE = {"low": "low", "critical_low": "low", "high": "high", "critical_high": "high"}
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     on: date
     value: float
     low: float | None
@@ -26,8 +24,7 @@ class Point:
     interpretation: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(NamedTuple):
     """Three or more values of one code in one unit, oldest first."""
 
     name: str

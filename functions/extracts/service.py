@@ -3,10 +3,10 @@
 import base64
 import secrets
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from extracts import policy, queue
-from extracts.models import OrderExtract, Wanted
+from extracts.policy import Wanted
 from extracts.repository import LINK_SECONDS, ExtractsRepository, OrderKey
 from kernel import clock, extracts, ids
 from kernel.access import Action
@@ -20,6 +20,9 @@ from kernel.journal import Entry
 from kernel.query import Paging
 from kernel.records import Head
 from kernel.texts import Language
+
+if TYPE_CHECKING:
+    from extracts.models import OrderExtract
 
 _FILE_NAMES = {"ru": "Выписка {day}.pdf", "en": "Extract {day}.pdf"}
 
@@ -39,7 +42,7 @@ class Extracts:
         self,
         actor: Actor,
         opened: OpenCard,
-        order: OrderExtract,
+        order: "OrderExtract",
         entry: Entry,
         key: OrderKey | None,
         language: Language,

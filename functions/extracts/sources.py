@@ -1,13 +1,11 @@
 """What the worker reads for a paper: the facts that must allow it, the person, the records."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from extracts import document
-from extracts.models import SECTIONS
-from extracts.policy import MOST_RECORDS
+from extracts.policy import MOST_RECORDS, SECTIONS
 from kernel import access, clock, consents, dynamo, exact_json, hiding, people, records
 from kernel.access import ClinicFacts
 from kernel.dynamo import Item
@@ -23,8 +21,7 @@ class CardClosed(Exception):
     """The card is not open any more: the extract must not be made, or not be given out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """What a paper is made of, besides the records."""
 
     card: Card

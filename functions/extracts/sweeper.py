@@ -6,9 +6,8 @@ extract expired; files that a taken back, failed or twice made extract left are 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from extracts import queue
 from kernel import clock, dynamo, extracts, log, settings
@@ -20,8 +19,7 @@ LONGEST_WAIT = timedelta(hours=1)
 GIVEN_UP_AFTER = timedelta(hours=6)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     extracts_table: str
     extracts_bucket: str
     extracts_queue_url: str

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from extracts.making import NOT_MADE, Making
 from extracts.signing import Signing
@@ -14,8 +13,7 @@ from kernel.identity import ExtractId, PatientId
 from kernel.sealing import Keyring
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     registry_table: str
     consents_table: str
     records_table: str

@@ -7,8 +7,7 @@ whatever a later version writes into it.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 # A row in DynamoDB's JSON, as stream records have it: `{"pk": {"S": "CARD#…"}, …}`.
 WireItem = Mapping[str, Any]
@@ -19,16 +18,14 @@ _LINK = b"medkarta/journal/link/v1\n"
 _HEADS = b"medkarta/journal/heads/v1\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The end of a chain: how many links it has, and the last one's hash."""
 
     seq: int = 0
     hash: str = GENESIS
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """One row's place in its card's chain. `row` is the row's sort key."""
 
     card_id: str

@@ -7,8 +7,7 @@ signs nothing else, and only this function may use it.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,8 +20,7 @@ from kernel.settings import load
 TYPE = "medkarta-journal-checkpoint+jwt"
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     chain_table: str
     journal_bucket: str
     journal_key_id: str

@@ -13,8 +13,7 @@ order is the order of linking; the order of entries is in their ids.
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from journal.chain import WireItem, extend, row_hash
 from journal.repository import Chains
@@ -31,8 +30,7 @@ class RowChanged(Exception):
     """Somebody changed or removed what is only ever added."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     chain_table: str
 
 

@@ -10,7 +10,6 @@ Chain table:
 import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 from journal.chain import GENESIS, Head, Link
@@ -51,7 +50,7 @@ class Chains:
                 "seq = :seq AND #hash = :hash",
                 {":seq": head.seq, ":hash": head.hash},
             )
-        moved = {"pk": pk, "sk": "HEAD", **asdict(new)}
+        moved = {"pk": pk, "sk": "HEAD", **new._asdict()}
         names = {"#hash": "hash"} if head.seq else None
         pending = {"pk": f"PENDING#{_shard(card_id):x}", "sk": card_id, "seq": new.seq}
         dynamo.transact(
@@ -61,7 +60,7 @@ class Chains:
                 {
                     "Put": dynamo.put_request(
                         self._table,
-                        {"pk": pk, "sk": f"LINK#{each.row}", **asdict(each), "hash": each.hash},
+                        {"pk": pk, "sk": f"LINK#{each.row}", **each._asdict(), "hash": each.hash},
                         "attribute_not_exists(pk)",
                     )
                 }

@@ -6,7 +6,6 @@ their clinic; without one every card is refused alike, whether it exists or not.
 takes the place of relation and consent, for reading alone.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
@@ -57,8 +56,7 @@ class Action(StrEnum):
         return self in (Action.JOURNAL_OWN, Action.CONTEST_OWN)
 
 
-@dataclass(frozen=True, slots=True)
-class ClinicFacts:
+class ClinicFacts(NamedTuple):
     """What stands between one patient and one clinic."""
 
     region_connected: bool
@@ -68,8 +66,7 @@ class ClinicFacts:
     consent: ConsentState
 
 
-@dataclass(frozen=True, slots=True)
-class CardFacts:
+class CardFacts(NamedTuple):
     """A card that exists, and the facts that decide on it.
 
     `treated_at` is the clinic of the asking clinician if the patient is attached there or was

@@ -11,9 +11,10 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from kernel import aws, clock, errors, log, settings, texts
@@ -40,36 +41,31 @@ Method = Literal["GET", "POST", "PUT", "DELETE"]
 # --- who may use a route -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Public:
     """Anybody."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedIn(NamedTuple):
     """Any account with a living session; `verified` asks for the level that opens cards."""
 
     verified: bool = False
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Staff:
+class Staff(NamedTuple):
     """A worker who holds one of these roles now."""
 
     roles: tuple[Role, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CardRead:
+class CardRead(NamedTuple):
     """A read of the card in the path: runs beside the decision, given out only if it allows."""
 
     action: Action
     section: str
 
 
-@dataclass(frozen=True, slots=True)
-class CardWrite:
+class CardWrite(NamedTuple):
     """A change to the card in the path: decided before, journaled by the route's own change."""
 
     action: Action
@@ -82,7 +78,7 @@ Access = Public | SignedIn | Staff | CardRead | CardWrite
 # --- requests and answers ------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Request:
     """What a route sees of a request. `card`, `actor` and `entry` are there where its access
     reads them: `card` on card routes, `actor` on all but public routes and card reads, `entry`
@@ -136,18 +132,18 @@ class Request:
         return json.dumps([account, self.route, dict(self.path), [str(p) for p in parts]])
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a route gives back. `body` is JSON-ready, ready bytes, or None for no content; without
     a status it is the one that the route declares."""
 
     body: Any = None
     status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     media: str = JSON
 
 
 class RouteFunction(Protocol):
+    __module__: str
     __name__: str
     __doc__: str | None
 
@@ -164,7 +160,7 @@ class Route(NamedTuple):
     answer: str | None
     status: int
     also: Mapping[int, str]
-    body: "type[Model] | None"
+    body: str | None
     query: type[Query] | None
     errors: tuple[str, ...]
     limit: int
@@ -176,6 +172,15 @@ class Route(NamedTuple):
     extra_headers: tuple[str, ...]
     larger: str | None
     location: str | None
+
+    def model(self) -> "type[Model] | None":
+        """The model of the body. It is imported with the first body that comes: pydantic is a
+        third of a cold start, and most requests bring none."""
+        if self.body is None:
+            return None
+        package = self.function.__module__.partition(".")[0]
+        model: type[Model] = getattr(import_module(f"{package}.models"), self.body)
+        return model
 
 
 # --- errors ------------------------------------------------------------------------------------
@@ -267,8 +272,7 @@ def _unexpected(language: Language, request_id: str) -> Answer:
 # --- the app -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Distribution:
+class _Distribution(NamedTuple):
     """What only the distribution and the functions of routes know."""
 
     distribution_secret: str
@@ -296,7 +300,7 @@ class App:
         answer: str | None = None,
         status: int | None = None,
         also: Mapping[int, str] | None = None,
-        body: "type[Model] | None" = None,
+        body: str | None = None,
         query: type[Query] | None = None,
         errors: Sequence[type[MedkartaError] | str] = (),
         limit: int = body_guard.DEFAULT_LIMIT,
@@ -313,6 +317,7 @@ class App:
         Args:
             answer: the name of the answer's model in the package's `answers` module, for OpenAPI.
             also: other good answers by status, e.g. `{202: "ConfirmationRequired"}`.
+            body: the name of its body's model in the package's `models` module.
             errors: what it may raise beyond what its access and body already imply.
             limit: the most bytes that its body may have.
             media: the body's media types. A body that is not JSON text comes as `request.raw`.
@@ -340,7 +345,7 @@ class App:
         default = {"GET": 200, "POST": 200, "PUT": 200, "DELETE": 204}[method]
 
         def register(function: RouteFunction) -> RouteFunction:
-            self.routes[method, path] = Route(
+            route = self.routes[method, path] = Route(
                 method=method,
                 path=path,
                 access=access,
@@ -361,6 +366,8 @@ class App:
                 larger=larger,
                 location=location,
             )
+            if aws.before_snapshot():
+                route.model()
             return function
 
         return register
@@ -471,23 +478,24 @@ class App:
 
     def _read_input(self, route: Route, event: Mapping[str, Any], request: Request) -> None:
         request.query = _query(route.query, event)
+        model = route.model()
         if route.method in ("POST", "PUT"):
             try:
                 request.raw = body_guard.raw(event, route.limit)
             except errors.BodyTooLarge as error:
                 raise errors.BodyTooLarge(route.larger) from error
-            if route.body and not request.raw and not _required(route.body):
-                request.body = route.body()  # nothing has to be said, and nothing was
+            if model and not request.raw and not required(model):
+                request.body = model()  # nothing has to be said, and nothing was
                 return
-            if route.body is not None or request.raw:
+            if model or request.raw:
                 body_guard.require_media(request.headers.get("content-type"), route.media)
-            takes_nothing = route.body is None and request.raw and route.media == (JSON,)
+            takes_nothing = model is None and request.raw and route.media == (JSON,)
             # Whatever is said in vain was meant to be heard.
             if takes_nothing and body_guard.parse_json(request.raw) not in (None, {}):
                 raise errors.ValidationFailed([FieldProblem("body", "extra_forbidden")])
-        if route.body is not None:
+        if model is not None:
             body_guard.parse_json(request.raw)
-            request.body = route.body.of_json(request.raw)
+            request.body = model.of_json(request.raw)
 
     def _run(self, route: Route, request: Request) -> Answer:
         key = key_of(request.headers) if route.idempotent else None
@@ -524,7 +532,8 @@ def gateway_authorizer(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return context
 
 
-def _required(model: "type[Model]") -> bool:
+def required(model: "type[Model]") -> bool:
+    """Whether a body must be sent."""
     return any(field.is_required() for field in model.model_fields.values())
 
 

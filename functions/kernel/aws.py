@@ -67,13 +67,18 @@ def _as_json(response_dict: Any, customized_response_dict: Any, **_: Any) -> Non
         response_dict["body"] = b""
 
 
+def before_snapshot() -> bool:
+    """Whether Lambda is about to take a snapshot (SnapStart): what is made now costs nobody."""
+    return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+
+
 def prime() -> None:
-    """Make this function's clients now if Lambda is about to take a snapshot (SnapStart).
+    """Make this function's clients now if they come into a snapshot.
 
     They hold no connection yet, and credentials that botocore renews. Elsewhere nothing happens:
     a cold start makes the clients that its first request needs.
     """
-    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+    if before_snapshot():
         for ending, service in _NAMED.items():
             if any(name.endswith(ending) for name in os.environ):
                 _client(service)

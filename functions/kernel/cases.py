@@ -7,9 +7,8 @@ The clinic is the one for which the access was made, else the one that keeps the
 within ten working days (152-ФЗ art. 20 part 1 and art. 14 part 3).
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from kernel import clock, dynamo
 from kernel.dynamo import Item
@@ -20,8 +19,7 @@ Status = Literal["open", "answered"]
 _WORKING_DAYS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """One contested entry. `entry` is the part of it that the desk must know, `text` is opened."""
 
     case_id: str

@@ -6,9 +6,9 @@ again at what there is now.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from kernel import clock, consents, dynamo, hashing, ids, signatures
 from kernel.consents import EVERY_CLINIC, Document
@@ -27,8 +27,7 @@ _TRIES = 4
 _RECEIPT = "consent-receipt+jwt"
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(NamedTuple):
     """One consent as it was given; `clinic_id` None stands for every clinic of the patient.
 
     `closed` are the clinics that its withdrawal closed, until extracts are gone and they are told.
@@ -192,8 +191,7 @@ def _in_force(scope: Item, document: Document, now: datetime) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(NamedTuple):
     """Who does it and as what: the patient, or a registrar for a paper; and when."""
 
     patient_id: PatientId
@@ -203,8 +201,7 @@ class Act:
     clinic_id: ClinicId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Gift:
+class Gift(NamedTuple):
     """What is given: to which text, for which clinic (None: every one), by which means."""
 
     document: Document
@@ -319,8 +316,7 @@ class ConsentActs:
             # A narrow consent closes its clinic even where the patient has no relation to it yet.
             closed = sorted({r.clinic_id for r in affected} | {consent.clinic_id or ClinicId("")})
             changes = self._withdrawal(
-                replace(
-                    consent,
+                consent._replace(
                     withdrawn_at=clock.rfc3339(act.now),
                     closed=tuple(c for c in closed if c),
                 )
@@ -452,7 +448,7 @@ class ConsentActs:
             receipt = self._receipt(consent, document, given_to, act)
             if signatures.fits(self._receipt_key, receipt, _RECEIPT):
                 break
-        return replace(consent, receipt=signatures.sign(self._receipt_key, receipt, _RECEIPT))
+        return consent._replace(receipt=signatures.sign(self._receipt_key, receipt, _RECEIPT))
 
     def _receipt(
         self, consent: Consent, document: Document, controllers: list[dict[str, str]], act: Act

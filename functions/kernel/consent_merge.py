@@ -5,7 +5,6 @@ or a later withdrawal. Nothing is rewritten: the duplicate's consents stay where
 copies stand in the survivor's history.
 """
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,7 +49,7 @@ def actions(
     survivor, duplicate = pair
     changes = []
     for consent in duplicate.consents:
-        copy: Consent = replace(consent, patient_id=survivor_id)
+        copy: Consent = consent._replace(patient_id=survivor_id)
         changes.append({"Put": dynamo.put_request(table, copy.to_item())})
     for scope, values in scopes(survivor, duplicate).items():
         item = {"pk": f"PATIENT#{survivor_id}", "sk": f"SCOPE#{scope}", **values}

@@ -13,11 +13,10 @@ A withdrawn narrow consent therefore closes its clinic even while a wider, older
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from kernel import clock
 from kernel.dynamo import Item, Lookup
@@ -29,8 +28,7 @@ EVERY_CLINIC = "*"
 _DOCUMENTS = Path(__file__).parent / "documents"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One version of the consent document in one language; `sha256` is of the text's UTF-8.
 
     `processing`: what the text says of data, acts and parties, in codes for the receipt.

@@ -7,9 +7,8 @@ It takes the place of relation and consent (323-ФЗ art. 13 part 4 no. 1: help 
 say what they want). The item is found by card and account, so the gate reads it with the card.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel import clock
 from kernel.dynamo import Item, Lookup
@@ -18,8 +17,7 @@ from kernel.identity import AccountId, CardId, ClinicId
 DURATION = timedelta(minutes=60)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """Who opened which card, for which clinic they act, and until when (Unix time)."""
 
     card_id: CardId
@@ -34,14 +32,14 @@ class Grant:
 
     @classmethod
     def from_item(cls, item: Item) -> "Grant":
-        return cls(**{name: item[name] for name in cls.__slots__})
+        return cls(**{name: item[name] for name in cls._fields})
 
     def to_item(self) -> dict[str, Any]:
         place = Grant.lookup("", self.card_id, self.account_id)
         return {
             "pk": place.pk,
             "sk": place.sk,
-            **{name: getattr(self, name) for name in Grant.__slots__},
+            **{name: getattr(self, name) for name in Grant._fields},
             "expires_at": self.until,
         }
 

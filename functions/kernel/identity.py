@@ -6,7 +6,6 @@ account, and every decision is taken on it.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, NewType
 
 AccountId = NewType("AccountId", str)
@@ -48,8 +47,7 @@ class Claims(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Appointment:
+class Appointment(NamedTuple):
     """A role of a worker; an operator belongs to no clinic."""
 
     role: Role
@@ -58,8 +56,7 @@ class Appointment:
     specialty: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(NamedTuple):
     """A person as the tables know them at this request."""
 
     account_id: AccountId

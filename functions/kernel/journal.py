@@ -8,9 +8,8 @@ An entry names workers by account and clinic; their names are looked up when it 
 clinician gives as a reason for emergency access may be personal, so it is sealed (`note`).
 """
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from kernel import clock, dynamo, ids
 from kernel.identity import AccountId, CardId, ClinicId
@@ -18,8 +17,7 @@ from kernel.identity import AccountId, CardId, ClinicId
 Capacity = Literal["patient", "clinician", "registrar", "system"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One act on one card.
 
     `emergency`: under emergency access; `hidden_shown`: what the patient had hidden was open to it;

@@ -1,6 +1,6 @@
 """Bodies as pydantic judges them, and its findings as ours.
 
-Only functions that take bodies import this module and `kernel.fields` (see `kernel.query`).
+This module and `kernel.fields` are imported with the first body that comes (`Route.model`).
 """
 
 from typing import Self

@@ -7,9 +7,8 @@ Notices belong to a card and not to a person: a card that becomes somebody else'
 entered twice, brings its notices along, the ones that are just being written too.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from kernel import clock, dynamo, ids
 from kernel.identity import CardId
@@ -18,8 +17,7 @@ Kind = Literal["new_results", "emergency_access", "case_answered"]
 _KEPT = timedelta(days=365)
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """One thing to tell; `details` are ids and numbers, nothing medical."""
 
     card_id: CardId

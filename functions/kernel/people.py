@@ -7,17 +7,15 @@ Registry table:
 """
 
 import json
-from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel.dynamo import Item, Lookup
 from kernel.identity import PatientId
 from kernel.sealing import DataKey
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """Who a patient is. `snils` is eleven digits, `sex` FHIR's administrative gender.
 
     `other_snils`: under which they were entered a second time by mistake.
@@ -68,7 +66,7 @@ def lookup(table: str, patient_id: PatientId) -> Lookup:
 
 def seal(person: Person, patient_id: PatientId, key: DataKey) -> bytes:
     """The sealed form that `open_item` reads."""
-    values: dict[str, Any] = {**asdict(person), "birth_date": person.birth_date.isoformat()}
+    values: dict[str, Any] = {**person._asdict(), "birth_date": person.birth_date.isoformat()}
     return key.seal(json.dumps(values, ensure_ascii=False).encode(), _place(patient_id))
 
 

@@ -15,8 +15,7 @@ At a desk, when a registrar has seen the passport:
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel import dynamo, hashing
 from kernel.identity import AccountId
@@ -25,8 +24,7 @@ from kernel.sealing import DataKey, Keyring
 PURPOSE = "identity"
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """A person as they registered. `birth_date` is ISO 8601, `phone` E.164, `snils` 11 digits.
 
     `version` counts the changes; a change is written only over the version that was read.
@@ -89,7 +87,7 @@ class Profiles:
     def item(self, profile: Profile, key: DataKey | None = None) -> dict[str, Any]:
         """The sealed item. `key` is given where the account's key is not in its table yet."""
         key = key or self._keys.get(owner(profile.account_id))
-        values = asdict(profile)
+        values = profile._asdict()
         del values["account_id"], values["version"]
         payload = json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
         return {
@@ -109,7 +107,7 @@ class Profiles:
         return {
             "Put": dynamo.put_request(
                 self._table,
-                self.item(replace(profile, version=profile.version + 1)),
+                self.item(profile._replace(version=profile.version + 1)),
                 "version = :read",
                 {":read": profile.version},
             )
@@ -145,7 +143,7 @@ class Profiles:
         changed meanwhile, or the СНИЛС is another account's login.
         """
         return [
-            self.replace_action(replace(profile, snils=snils, snils_verified=True)),
+            self.replace_action(profile._replace(snils=snils, snils_verified=True)),
             self.login_action(snils, profile.account_id),
         ]
 

@@ -22,9 +22,8 @@ are hashes by the card's key, so that rows of an erased card tell nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from kernel import clock
 from kernel.dynamo import Item, Lookup
@@ -35,8 +34,7 @@ Section = Literal["summary", "visits", "results", "prescriptions"]
 LETTERS: dict[Section, str] = {"summary": "s", "visits": "v", "results": "r", "prescriptions": "p"}
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """What of a card is visible, how much of it there is, and since when.
 
     `counts` has the visible records of each section, the results that bear a mark (`left_out`),
@@ -45,7 +43,7 @@ class Head:
 
     committed: int = 0
     aborted: frozenset[int] = frozenset()
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = {}
     updated_at: str | None = None
 
     @staticmethod

@@ -14,15 +14,13 @@ Registry table:
 The index `listing` (listing_pk, listing_sk) lists regions, and clinics by region.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel.dynamo import Item, Lookup
 from kernel.identity import CardId, ClinicId, PatientId
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(NamedTuple):
     """A region; `code` is ISO 3166-2, e.g. `RU-MOW`."""
 
     code: str
@@ -72,8 +70,7 @@ class Region:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Clinic:
+class Clinic(NamedTuple):
     """A clinic; phone and address are those of its registry desk."""
 
     clinic_id: ClinicId
@@ -132,8 +129,7 @@ class Clinic:
         return {**self.contact(), "connected": self.connected}
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(NamedTuple):
     """What a patient and a clinic have to do with each other."""
 
     patient_id: PatientId
@@ -151,7 +147,7 @@ class Relation:
 
     def by_card(self) -> list["Relation"]:
         """The relation for each of its cards; itself where there is none."""
-        each = [replace(self, card_id=card_id, merged_cards=()) for card_id in self.cards]
+        each = [self._replace(card_id=card_id, merged_cards=()) for card_id in self.cards]
         return each or [self]
 
     def holds(self, card_id: CardId) -> bool:
@@ -174,8 +170,7 @@ class Relation:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(NamedTuple):
     """Whose card it is and which clinic keeps it. The region is fixed when it is activated."""
 
     card_id: CardId

@@ -15,7 +15,6 @@ import hmac
 import os
 import time
 import zlib
-from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -36,12 +35,12 @@ class SealBroken(Exception):
     """The payload was changed, moved, or belongs to another key. Never shown to a client."""
 
 
-@dataclass(frozen=True, slots=True)
 class DataKey:
     """An owner's key, unwrapped."""
 
-    owner: str
-    secret: bytes = field(repr=False)
+    def __init__(self, owner: str, secret: bytes) -> None:
+        self.owner = owner
+        self.secret = secret
 
     def seal(self, payload: bytes, place: str) -> bytes:
         """Seal `payload` for `place`, e.g. `records/CARD#1/visits#…/body`."""
@@ -81,11 +80,13 @@ def context(owner: str, purpose: str) -> dict[str, str]:
     return {"owner": owner, "purpose": purpose}
 
 
-@dataclass(slots=True)
 class _Cached:
-    key: DataKey
-    until: float
-    uses: int
+    """A key in memory: until when (monotonic time), and how often it was used."""
+
+    def __init__(self, key: DataKey) -> None:
+        self.key = key
+        self.until = time.monotonic() + _CACHE_SECONDS
+        self.uses = 0
 
 
 class Keyring:
@@ -180,7 +181,7 @@ class Keyring:
     def _remember(self, key: DataKey) -> DataKey:
         if len(self._cache) >= 1000:
             self._cache.pop(next(iter(self._cache)))
-        self._cache[key.owner] = _Cached(key, time.monotonic() + _CACHE_SECONDS, 0)
+        self._cache[key.owner] = _Cached(key)
         return key
 
 

@@ -1,10 +1,9 @@
 """Settings: what a function needs from its environment, read once, failing at start by name."""
 
 import os
-from dataclasses import fields, is_dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-S = TypeVar("S")
+S = TypeVar("S", bound=tuple[Any, ...])
 
 
 class SettingMissing(RuntimeError):
@@ -12,24 +11,23 @@ class SettingMissing(RuntimeError):
 
 
 def load(model: type[S]) -> S:
-    """Fill a dataclass from the environment: the field `cards_table` is `CARDS_TABLE`.
+    """Fill a NamedTuple from the environment: the field `cards_table` is `CARDS_TABLE`.
 
     Fields are `str` or `int`. There are no defaults: a deployment says everything.
 
     Raises:
         SettingMissing: names the missing or non-numeric setting.
     """
-    assert is_dataclass(model)
     values: dict[str, str | int] = {}
-    for field in fields(model):
-        name = field.name.upper()
+    for field, kind in model.__annotations__.items():
+        name = field.upper()
         value = os.environ.get(name)
         if not value:
             raise SettingMissing(f"the setting {name} is missing")
-        if field.type is int:
+        if kind is int:
             if not value.isascii() or not value.isdigit():
                 raise SettingMissing(f"the setting {name} is not a whole number")
-            values[field.name] = int(value)
+            values[field] = int(value)
         else:
-            values[field.name] = value
+            values[field] = value
     return model(**values)

@@ -5,8 +5,7 @@ Registry table:
 The index `listing` has them all, by account.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel.dynamo import Item, Lookup
 from kernel.identity import AccountId, Appointment, ClinicId, Role
@@ -14,8 +13,7 @@ from kernel.identity import AccountId, Appointment, ClinicId, Role
 LISTING = "STAFF"
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(NamedTuple):
     """One appointment of one account at one clinic, past ones included."""
 
     account_id: AccountId
@@ -30,12 +28,12 @@ class Worker:
 
     @classmethod
     def from_item(cls, item: Item) -> "Worker":
-        return cls(**{name: item[name] for name in cls.__slots__})
+        return cls(**{name: item[name] for name in cls._fields})
 
     def to_item(self) -> dict[str, Any]:
         place = lookup("", self.clinic_id, self.account_id)
         listed = {"listing_pk": LISTING, "listing_sk": self.account_id}
-        return {"pk": place.pk, "sk": place.sk, **listed, **asdict(self)}
+        return {"pk": place.pk, "sk": place.sk, **listed, **self._asdict()}
 
     @property
     def appointment(self) -> Appointment:

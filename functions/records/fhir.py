@@ -6,7 +6,6 @@ reference; what leads out of it stays what was sent, as a logical reference (FHI
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from kernel import terminology
@@ -51,15 +50,21 @@ INCOMPLETE: Resource = {
 _ORDERED = {"MedicationRequest", "MedicationStatement", "CarePlan", "Immunization", "Goal"}
 
 
-@dataclass(slots=True)
 class Reading:
     """The resources of some records. `token` hides source keys, `resting` holds the sources."""
 
-    resting: Mapping[str, Mapping[str, Any]]
-    token: Callable[..., str]
-    patient_id: str
-    withheld: Hidden
-    _made: dict[str, Resource] = field(default_factory=dict)
+    def __init__(
+        self,
+        resting: Mapping[str, Mapping[str, Any]],
+        token: Callable[..., str],
+        patient_id: str,
+        withheld: Hidden,
+    ) -> None:
+        self.resting = resting
+        self.token = token
+        self.patient_id = patient_id
+        self.withheld = withheld
+        self._made: dict[str, Resource] = {}
 
     def split(self, found: Iterable[OpenRecord]) -> tuple[list[Resource], list[Resource]]:
         """The records' own resources, and those that they are made of besides."""

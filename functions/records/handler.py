@@ -1,7 +1,6 @@
 """The routes of a card's records, for its patient and for clinicians."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel import exact_json, settings
 from kernel.access import Action
@@ -28,8 +27,7 @@ from records.repository import RecordsRepository
 from records.service import Changed, Listed, Read, Records
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     accounts_table: str
     registry_table: str
     consents_table: str

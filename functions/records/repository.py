@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
 
@@ -61,8 +60,7 @@ class ChangedRecord(NamedTuple):
     position: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(NamedTuple):
     """How much of the changes somebody has: the last key read, and when (RFC 3339)."""
 
     position: str

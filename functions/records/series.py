@@ -1,22 +1,20 @@
 """One quantity over time: values of a code as series, one for each unit that stands apart."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel.records import normal
 from records import units
 
 
-@dataclass(slots=True)
-class _Series:
+class _Series(NamedTuple):
     code: str
     system: str | None
     name: str
     unit: str | None
     ucum: str | None
-    points: list[dict[str, Any]] = field(default_factory=list)
+    points: list[dict[str, Any]]
 
 
 def series_of(

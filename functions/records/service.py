@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -187,7 +186,7 @@ class Records:
             if fitting < len(changed) and (stop := changed[fitting - 1].position):
                 changed, more = changed[:fitting], True
                 now = Since(stop, now.moment)
-        token = self._cursors.make(asdict(now), binding)
+        token = self._cursors.make(now._asdict(), binding)
         assert token is not None  # there is always a position to go on from
         if read.fhir:
             return Changed(changed, reading, token)

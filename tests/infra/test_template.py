@@ -27,7 +27,7 @@ forbid(os, "urandom"), forbid(uuid, "uuid4"), forbid(clock, "now"), forbid(socke
 forbid(secrets, "token_bytes"), forbid(secrets, "token_urlsafe"), forbid(secrets, "randbits")
 read, load = set(), settings.load
 def recording(model):
-    read.update(name.upper() for name in model.__dataclass_fields__)
+    read.update(name.upper() for name in model._fields)
     return load(model)
 settings.load = recording
 module, _, name = sys.argv[1].rpartition(".")

@@ -140,10 +140,10 @@ def test_bad_bodies_are_refused(world: World, place: tuple[str, str]) -> None:
 
 
 def _is_bad(route: Any, name: str) -> bool:
-    from kernel.api import JSON, _required
+    from kernel.api import JSON, required
 
     if name == "nothing":
-        return route.media != (JSON,) or bool(route.body and _required(route.body))
+        return route.media != (JSON,) or bool(route.body and required(route.model()))
     return not (name == "a megabyte" and route.limit > MEGABYTE)
 
 
@@ -160,7 +160,7 @@ def test_other_media_types_are_refused(world: World, place: tuple[str, str]) -> 
 @named(WITH_BODY)
 def test_fields_of_wrong_types_are_refused(world: World, place: tuple[str, str]) -> None:
     """Each field in turn with values that it does not take; where it takes one, others lack."""
-    model = world.routes[place].body
+    model = world.routes[place].model()
     if model is None:
         pytest.skip("takes no fields")
     for name in model.model_fields:

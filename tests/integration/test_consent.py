@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -487,8 +486,7 @@ def newer(days_ago: int) -> dict[tuple[str, str], consents.Document]:
     known = dict(consents.documents())
     for language in ("ru", "en"):
         text = f"text {language} 2.0"
-        known["2.0", language] = replace(
-            known["1.0", language],
+        known["2.0", language] = known["1.0", language]._replace(
             version="2.0",
             text=text,
             sha256=hashlib.sha256(text.encode()).hexdigest(),

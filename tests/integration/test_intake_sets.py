@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,7 @@ def test_a_patient_summary_is_accounted_for_resource_by_resource(demo: Demo, pat
     assert chart.everything() == seen
 
 
-def head(chart: Chart) -> tuple[dict[str, int], str | None]:
+def head(chart: Chart) -> tuple[Mapping[str, int], str | None]:
     """How many records a card shows, and when that changed last."""
     from kernel import dynamo
     from kernel.identity import CardId

@@ -1,6 +1,5 @@
 """Who may see a card: tables of cases for the pure decision."""
 
-import dataclasses
 import itertools
 from typing import Any
 
@@ -30,8 +29,7 @@ PATIENT = Actor(
     amr=("pwd", "sms"),
     fresh_until=0,
 )
-CLINICIAN = dataclasses.replace(
-    PATIENT,
+CLINICIAN = PATIENT._replace(
     patient_id=None,
     appointments=(Appointment("clinician", ClinicId("c"), "Врач"),),
 )
@@ -53,7 +51,7 @@ def code(actor: Actor, action: Action, card: CardFacts | None) -> str | None:
 
 
 def card(**facts: Any) -> CardFacts:
-    return dataclasses.replace(OWN, facts=dataclasses.replace(ALL, **facts))
+    return OWN._replace(facts=ALL._replace(**facts))
 
 
 @pytest.mark.parametrize("action", [Action.READ_OWN, Action.EXTRACT_OWN, Action.JOURNAL_OWN])
@@ -72,14 +70,14 @@ def test_of_several_failing_steps_the_first_in_the_order_names_the_refusal() -> 
 
 
 @pytest.mark.parametrize("level", ["simplified", "standard"])
-@pytest.mark.parametrize("whose", [OWN, dataclasses.replace(OWN, patient_id=PatientId("q")), None])
+@pytest.mark.parametrize("whose", [OWN, OWN._replace(patient_id=PatientId("q")), None])
 def test_an_unverified_account_learns_nothing_of_any_card(level: Level, whose: CardFacts) -> None:
-    actor = dataclasses.replace(PATIENT, level=level)
+    actor = PATIENT._replace(level=level)
     assert code(actor, Action.READ_OWN, whose) == "account_not_verified"
 
 
 def test_somebody_elses_card_and_an_unknown_one_are_alike() -> None:
-    other = dataclasses.replace(OWN, patient_id=PatientId("q"))
+    other = OWN._replace(patient_id=PatientId("q"))
     assert code(PATIENT, Action.READ_OWN, other) == "not_found"
     assert code(PATIENT, Action.READ_OWN, None) == "not_found"
 
@@ -97,16 +95,15 @@ def test_a_clinician_with_relation_and_consent_reads() -> None:
 def test_without_a_relation_every_card_is_refused_alike(action: Action) -> None:
     for whose in (
         None,
-        dataclasses.replace(OWN, treated_at=None),
-        dataclasses.replace(OWN, treated_at=ClinicId("d")),
+        OWN._replace(treated_at=None),
+        OWN._replace(treated_at=ClinicId("d")),
     ):
         assert code(CLINICIAN, action, whose) == "forbidden"
 
 
 @pytest.mark.parametrize("role", ["registrar", "operator"])
 def test_other_workers_see_no_card(role: Role) -> None:
-    worker = dataclasses.replace(
-        CLINICIAN,
+    worker = CLINICIAN._replace(
         appointments=(Appointment(role, ClinicId("c"), "Регистратор"),),
     )
     assert code(worker, Action.READ_AS_CLINICIAN, OWN) == "forbidden"
@@ -120,7 +117,7 @@ def test_intake_needs_the_relation_and_reads_need_the_consent_too() -> None:
 
 
 def test_a_clinic_writes_only_into_the_card_that_it_keeps() -> None:
-    elsewhere = dataclasses.replace(OWN, clinic_id=ClinicId("d"))
+    elsewhere = OWN._replace(clinic_id=ClinicId("d"))
     assert code(CLINICIAN, Action.WRITE_AS_CLINICIAN, elsewhere) == "forbidden"
 
 

@@ -1,6 +1,5 @@
 """Which consents are due, and what governs after two histories became one."""
 
-import dataclasses
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -55,7 +54,7 @@ def history(*given: Consent) -> History:
 
 
 def newer(effective: date) -> Document:
-    return dataclasses.replace(CURRENT, version="next", effective_from=effective, grace_days=30)
+    return CURRENT._replace(version="next", effective_from=effective, grace_days=30)
 
 
 @pytest.mark.parametrize(

@@ -98,10 +98,9 @@ def test_a_consent_is_valid_for_calendar_years() -> None:
 
 
 def test_an_older_text_is_asked_for_anew_after_its_grace(monkeypatch: Any) -> None:
-    from dataclasses import replace
 
     effective = date(2026, 12, 1)
-    newer = replace(DOCUMENT, version="2.0", effective_from=effective)
+    newer = DOCUMENT._replace(version="2.0", effective_from=effective)
     known = dict(consents.documents()) | {("2.0", "ru"): newer}
     monkeypatch.setattr(consents, "documents", lambda: known)
     scope = items((None, 1, "active"))[1]

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -91,11 +90,11 @@ def test_without_a_clinic_and_unverified_verification_comes_first(language: Lang
 def _parts() -> list[tuple[Clinic | None, Region | None]]:
     clinics: list[Clinic | None] = [None]
     clinics += [
-        replace(CLINIC, phone=phone, address=address)
+        CLINIC._replace(phone=phone, address=address)
         for phone, address in itertools.product(("", CLINIC.phone), ("", CLINIC.address))
     ]
     regions: list[Region | None] = [None, BARE_REGION, REGION]
-    regions += [replace(REGION, support_phone=None), replace(REGION, support_url=None)]
+    regions += [REGION._replace(support_phone=None), REGION._replace(support_url=None)]
     return list(itertools.product(clinics, regions))
 
 

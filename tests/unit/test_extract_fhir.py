@@ -1,7 +1,6 @@
 """The data inside the paper: FHIR R4 that a clinic's system takes, and the same facts."""
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, get_args
 
@@ -112,7 +111,7 @@ def test_no_empty_values_and_the_same_bytes_again() -> None:
     assert json.loads(sent("visit", records=[]))["entry"][0]["resource"]["section"][0][
         "emptyReason"
     ]
-    assert b"[]" not in fhir.attachment(replace(extract("visit"), records=[])).data
+    assert b"[]" not in fhir.attachment(extract("visit")._replace(records=[])).data
 
 
 def _whole(draft: mapping.Draft, kind: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -163,7 +162,7 @@ def extract(kind: Kind, language: Language = "ru", **given: Any) -> ExtractDocum
         records=RECORDS[kind],
         summary=SUMMARY if kind == "summary" else None,
     )
-    return replace(document, **given)
+    return document._replace(**given)
 
 
 def text_of(pdf: bytes) -> str:

@@ -1,7 +1,5 @@
 """Emergency access in the pure decision, and what is hidden."""
 
-import dataclasses
-
 import pytest
 
 from kernel.access import Action, CardFacts, ClinicFacts, decide
@@ -34,13 +32,13 @@ def code(actor: Actor, action: Action, card: CardFacts) -> str | None:
 
 def test_an_emergency_takes_the_place_of_relation_and_consent() -> None:
     assert code(MEDIC, Action.READ_AS_CLINICIAN, OPENED) is None
-    without = dataclasses.replace(OPENED, emergency_at=None)
+    without = OPENED._replace(emergency_at=None)
     assert code(MEDIC, Action.READ_AS_CLINICIAN, without) == "forbidden"
 
 
 def test_nothing_is_written_in_an_emergency() -> None:
     assert code(MEDIC, Action.WRITE_AS_CLINICIAN, OPENED) == "forbidden"
-    here = dataclasses.replace(OPENED, clinic_id=ClinicId("away"))
+    here = OPENED._replace(clinic_id=ClinicId("away"))
     assert code(MEDIC, Action.WRITE_AS_CLINICIAN, here) == "forbidden"
 
 
@@ -53,38 +51,36 @@ def test_nothing_is_written_in_an_emergency() -> None:
     ],
 )
 def test_what_is_not_relation_or_consent_must_still_be(fact: str, expected: str) -> None:
-    facts = dataclasses.replace(CLOSED, **{fact: False})  # type: ignore[arg-type]
-    card = dataclasses.replace(OPENED, facts=facts)
+    facts = CLOSED._replace(**{fact: False})  # type: ignore[arg-type]
+    card = OPENED._replace(facts=facts)
     assert code(MEDIC, Action.READ_AS_CLINICIAN, card) == expected
 
 
 @pytest.mark.parametrize("role", ["registrar", "operator"])
 def test_it_is_worth_nothing_in_another_role(role: str) -> None:
     held = (Appointment(role, ClinicId("away"), "Имя"),)  # type: ignore[arg-type]
-    actor = dataclasses.replace(MEDIC, appointments=held)
+    actor = MEDIC._replace(appointments=held)
     assert code(actor, Action.READ_AS_CLINICIAN, OPENED) == "forbidden"
 
 
 def test_it_is_worth_nothing_for_another_clinic_even_with_a_relation() -> None:
     """Else what is hidden would be shown to somebody who reads by relation alone."""
-    moved = dataclasses.replace(
-        MEDIC, appointments=(Appointment("clinician", ClinicId("c"), "Врач"),)
-    )
-    given = dataclasses.replace(CLOSED, consent="given")
-    card = dataclasses.replace(OPENED, facts=given, treated_at=ClinicId("c"))
+    moved = MEDIC._replace(appointments=(Appointment("clinician", ClinicId("c"), "Врач"),))
+    given = CLOSED._replace(consent="given")
+    card = OPENED._replace(facts=given, treated_at=ClinicId("c"))
     assert code(moved, Action.READ_AS_CLINICIAN, card) == "forbidden"
-    over = dataclasses.replace(card, emergency_at=None)
+    over = card._replace(emergency_at=None)
     assert code(moved, Action.READ_AS_CLINICIAN, over) is None
 
 
 @pytest.mark.parametrize("action", [a for a in Action if a.own])
 def test_it_opens_nothing_to_a_patient(action: Action) -> None:
-    patient = dataclasses.replace(MEDIC, patient_id=PatientId("q"), appointments=())
+    patient = MEDIC._replace(patient_id=PatientId("q"), appointments=())
     assert code(patient, action, OPENED) == "not_found"
 
 
 def test_a_contest_needs_no_open_card_and_hiding_does() -> None:
-    patient = dataclasses.replace(MEDIC, patient_id=PatientId("p"), appointments=())
+    patient = MEDIC._replace(patient_id=PatientId("p"), appointments=())
     assert code(patient, Action.CONTEST_OWN, OPENED) is None
     assert code(patient, Action.HIDE_OWN, OPENED) == "not_attached"
 

@@ -13,10 +13,13 @@ from kernel.query import Day, OneOf, Paging, Parameter, Query, Text, Whole, opti
 from tests import template
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
-# Functions that take no bodies, or judge them otherwise.
+# Functions that take no bodies, judge them otherwise, or import their models when one comes.
 LEAN = (
     "records.handler",
     "catalogue.handler",
+    "consent.handler",
+    "extracts.handler",
+    "extracts.worker",
     "auth.authorizer",
     "auth.messenger",
     "auth.bootstrap",
@@ -133,13 +136,27 @@ def test_all_that_is_wrong_is_told_and_no_name_echoed(
 
 
 def test_what_takes_no_bodies_runs_without_pydantic() -> None:
+    done = _started(WITHOUT_PYDANTIC, *LEAN)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("kind", "imported"), [("on-demand", "False"), ("snap-start", "True")])
+def test_models_of_bodies_come_into_a_snapshot_and_into_no_other_start(
+    kind: str, imported: str
+) -> None:
+    code = "import sys, consent.handler; print('consent.models' in sys.modules)"
+    done = _started(code, AWS_LAMBDA_INITIALIZATION_TYPE=kind)
+    assert done.stdout.split() == [imported], done.stderr
+
+
+def _started(code: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`code`, run by a Python of its own with the functions and all their settings."""
     needed = {**dict.fromkeys(template.environment(), "1"), "LOG_LEVEL": "INFO"}
     environment = {"PATH": os.defpath, "PYTHONPATH": str(FUNCTIONS), **needed}
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_PYDANTIC, *LEAN],
-        env=environment | {"AWS_DEFAULT_REGION": "eu-central-1"},
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment | {"AWS_DEFAULT_REGION": "eu-central-1"} | variables,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr

@@ -5,8 +5,8 @@ with 1.2.643.5.1.13.13. Only what is read here is asked for: guides differ from 
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from clinic.cda.xml import V3, NotXml, attribute, child, children, parse, text
@@ -27,8 +27,7 @@ class NotCda(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Id:
+class Id(NamedTuple):
     """An instance identifier: an OID, and a number in it."""
 
     root: str
@@ -39,8 +38,7 @@ class Id:
         return f"{self.root}|{self.extension}"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """`parents`: the documents that this one takes the place of (relatedDocument RPLC)."""
 
     root: Element

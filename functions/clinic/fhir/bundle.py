@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from clinic.fhir import errors, references
 from clinic.fhir.errors import Invalid, NotFhir
@@ -68,8 +68,7 @@ class PatientFacts:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """`total` entries were sent = len(entries) + len(rejections). `bundle_type` None: one resource.
 
     `subjects`: whom the resources are about, distinct; more than one is a Bundle of two patients.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from clinic.fhir import observations, readable, references, statements
 from clinic.fhir.bundle import Entry
@@ -28,8 +28,7 @@ MAX_ROWS = 100_000  # of all results together; members that many results share c
 HUBS = frozenset({"Patient", "Practitioner", "PractitionerRole", "Organization", "Location"})
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A record to be. `root`: key of the source it is made of; `members`: of all it draws on.
 
     `sort_at` is an instant in UTC to order by, 0001-01-01 where nothing tells the time. `body` is
@@ -43,8 +42,7 @@ class Draft:
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(NamedTuple):
     """Every source is in `placed`, in `kept`, or in both `kept` and `retracted`.
 
     `placed`: source key -> roots of the records it is shown in. `kept`: source key -> why it is in
