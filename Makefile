@@ -26,7 +26,7 @@ WEB_SOURCES := $(shell find web/src web/public -type f ! -name schema.d.ts) web/
 
 # In each environment what the lock says, and no more.
 SYNC = $(UV) sync --quiet --frozen --python "$$(cat $(PYTHON_FILE))"
-CODE := functions local tests $(wildcard bench verifier)
+CODE := functions local tests bench verifier $(wildcard infra/*.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help run install web publish test test-cases test-web screenshots store test-part-1 test-part-2 test-long lint format openapi build sbom lock check-lock clean
