@@ -175,7 +175,7 @@ class Route(NamedTuple):
 
     def model(self) -> "type[Model] | None":
         """The model of the body. It is imported with the first body that comes: pydantic is a
-        third of a cold start, and most requests bring none."""
+        quarter of a cold start, and most requests bring none."""
         if self.body is None:
             return None
         package = self.function.__module__.partition(".")[0]
