@@ -1,9 +1,9 @@
 /** What people read: `t` finds a sentence in the chosen language, the rest writes dates and numbers. */
 
 import ruLabels from "../../functions/kernel/texts/ru.json";
+import { english, language } from "./language";
 import ruTexts from "./texts/ru.json";
 
-export type Language = "ru" | "en";
 const ru = { ...ruLabels, ...ruTexts };
 export type TextKey = keyof typeof ru;
 type Texts = Record<TextKey, string>;
@@ -13,21 +13,12 @@ type PluralKey = TextKey extends infer Key
     : never
   : never;
 
-const STORED = "language";
-
-export const language: Language = localStorage.getItem(STORED) === "en" ? "en" : "ru";
 let texts: Texts = ru;
 
-/** Fetch the texts of the chosen language; Russian comes with the script. */
+/** Take the texts of the chosen language; Russian comes with the script. */
 export async function loadTexts(): Promise<void> {
-  if (language === "en") texts = (await import("./texts-en")).texts;
+  if (english) texts = (await english).texts;
   document.documentElement.lang = language;
-}
-
-/** Change the language; the page starts anew in it. */
-export function speak(chosen: Language): void {
-  localStorage.setItem(STORED, chosen);
-  location.reload();
 }
 
 /** The text of a key, with {values} put in. */

@@ -1,6 +1,7 @@
 /** From the catalogue to the extract and back to a withdrawn consent, as a patient walks it. */
 
 import { readFileSync } from "node:fs";
+import type { Page } from "@playwright/test";
 import { look } from "./look";
 import { bundle, PASSWORD, registered, withCard } from "./people";
 import {
@@ -282,3 +283,44 @@ test("a passkey is made, and signs in", async ({ page, t }) => {
   await page.getByRole("button", { name: t("second.passkey.submit") }).click();
   await expect(signOut(page, t)).toBeVisible();
 });
+
+test("what an address shows is asked for once, before the application has come", async ({
+  page,
+}) => {
+  await enter(page, await account(page, "open card, rich"), "/clinics");
+  const summary = (await page.locator("a.panel").first().getAttribute("href")) ?? "";
+  const card = summary.replace("/summary", "");
+  let held = Promise.resolve();
+  await page.route("**/assets/app-*.js", async (route) => {
+    await held;
+    await route.continue();
+  });
+  for (const [address, read, content] of [
+    ["/clinics", "/v1/access", "a.panel"],
+    [summary, `/v1${summary}`, "main section.panel"],
+    [`${card}/visits`, `/v1${card}/visits`, "main article"],
+    [`${card}/results`, `/v1${card}/results`, "main article"],
+    [`${card}/prescriptions`, `/v1${card}/prescriptions`, "main article"],
+  ] as const) {
+    held = page
+      .waitForRequest((request) => new URL(request.url()).pathname === read, { timeout: 60_000 })
+      .then(() => undefined);
+    await page.goto(address, { waitUntil: "commit" });
+    await held;
+    await page.locator(content).first().waitFor();
+    await expect.poll(() => answered(page)).toContain("/v1/notifications");
+    const calls = await answered(page);
+    expect(calls).toContain(read);
+    expect(calls).toEqual([...new Set(calls)]);
+  }
+});
+
+/** What the API answered this page, by the browser's own account. */
+function answered(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    (performance.getEntriesByType("resource") as PerformanceResourceTiming[])
+      .filter(({ responseStatus }) => responseStatus === 200)
+      .map(({ name }) => new URL(name).pathname)
+      .filter((path) => path.startsWith("/v1/")),
+  );
+}

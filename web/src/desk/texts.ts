@@ -1,6 +1,7 @@
 /** What workers read; fetched with the desk, so that patients do not wait for it. */
 
-import { fill, language } from "../texts";
+import { language } from "../language";
+import { fill } from "../texts";
 import ru from "./texts/ru.json";
 
 export type DeskKey = keyof typeof ru;

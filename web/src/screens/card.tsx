@@ -1,12 +1,11 @@
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useParams } from "wouter";
 import { api } from "../api/client";
 import { t } from "../texts";
 import { CardPage, SECTIONS, type Section } from "../ui/card-page";
-import { SectionHiding } from "../ui/hiding";
 import { byCursor, Pages } from "../ui/pages";
 import { PrescriptionPanel, ResultPanel, VisitPanel } from "../ui/records";
-import { Empty, Loaded } from "../ui/states";
+import { Empty, Loaded, Loading } from "../ui/states";
 import { SummaryView } from "../ui/summary";
 import Missing from "./missing";
 
@@ -128,14 +127,20 @@ function Prescriptions({ card }: { card: string }) {
   );
 }
 
-/** Whether doctors see the section; read only when it is asked for. */
+const SectionHiding = lazy(() => import("../ui/hiding"));
+
+/** Whether doctors see the section; fetched and read only when it is asked for. */
 function WhoSees({ card, section }: { card: string; section: Section }) {
   const [open, setOpen] = useState(false);
   return (
     <details className="panel" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{t("hide.who")}</summary>
       <p>{t("hide.explained")}</p>
-      {open && <SectionHiding card={card} section={section} />}
+      {open && (
+        <Suspense fallback={<Loading />}>
+          <SectionHiding card={card} section={section} />
+        </Suspense>
+      )}
     </details>
   );
 }

@@ -2,7 +2,7 @@ import { Link } from "wouter";
 import { api } from "../api/client";
 import { t } from "../texts";
 import { SECTIONS } from "../ui/card-page";
-import { SectionHiding } from "../ui/hiding";
+import SectionHiding from "../ui/hiding";
 import { Page } from "../ui/page";
 import { Empty, Loaded } from "../ui/states";
 

@@ -1,7 +1,8 @@
 import { useState } from "react";
 import { useLocation, useParams, useSearchParams } from "wouter";
 import { cache, client } from "../api/client";
-import { language, type TextKey, t } from "../texts";
+import { language } from "../language";
+import { type TextKey, t } from "../texts";
 import { AskForm, Field, writtenDay } from "../ui/form";
 import { Page } from "../ui/page";
 

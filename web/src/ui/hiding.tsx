@@ -50,7 +50,7 @@ async function records(card: string, section: Section): Promise<{ items: Seen[];
 }
 
 /** Whether doctors see a section, which of its records they do not, and the buttons for it. */
-export function SectionHiding({ card, section }: { card: string; section: Section }) {
+export default function SectionHiding({ card, section }: { card: string; section: Section }) {
   const read = useQuery({
     queryKey: ["hiding", card, section],
     queryFn: () => records(card, section),

@@ -3,7 +3,8 @@ import { Button } from "react-aria-components";
 import { Link, useLocation } from "wouter";
 import { api, client } from "../api/client";
 import { forget } from "../api/session";
-import { language, speak, t } from "../texts";
+import { language, speak } from "../language";
+import { t } from "../texts";
 import { useSession } from "./session";
 import { Notice } from "./states";
 
