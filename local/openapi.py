@@ -40,7 +40,7 @@ _PARAMETERS: Json = {
         "name": "Idempotency-Key",
         "in": "header",
         "description": "The same key and body within 24 hours give the same answer.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     },
     "If-None-Match": {
         "name": "If-None-Match",
