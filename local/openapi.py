@@ -40,7 +40,7 @@ _PARAMETERS: Json = {
         "name": "Idempotency-Key",
         "in": "header",
         "description": "The same key and body within 24 hours give the same answer.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     },
     "If-None-Match": {
         "name": "If-None-Match",
@@ -59,6 +59,12 @@ _PARAMETERS: Json = {
         },
     },
 }
+_BEFORE = (
+    "What stands before the operations answers by itself, with the same problem documents, which no"
+    " operation lists: 400 `malformed` to what is no HTTP, 403 `forbidden` to what looks like an"
+    " attack, 404 `not_found` to an unknown path, 405 `method_not_allowed`, 413 `body_too_large`"
+    " above what the gateway takes, whatever the operation."
+)
 _FHIR: Json = {
     "type": "object",
     "description": "FHIR R4 (4.0.1): the same as a resource; a list as a `searchset` Bundle",
@@ -133,6 +139,7 @@ def document() -> Json:
             "title": "Medkarta",
             "version": "1",
             "summary": "A citizen's own electronic medical card.",
+            "description": _BEFORE,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"access_token": []}],
@@ -247,10 +254,11 @@ def _responses(route: Any, models: _Models) -> Json:
 def _implied(route: Any) -> list[str]:
     """The codes that a route's access, body and query bring with them."""
     from kernel.access import CODES
-    from kernel.api import JSON, CardRead, CardWrite, Public, SignedIn, Staff
+    from kernel.api import CardRead, CardWrite, Public, SignedIn, Staff
 
     access = route.access
-    codes = ["not_acceptable", "unavailable", "rate_limited"]
+    # A query parameter that the route does not have is refused, also where it has none.
+    codes = ["not_acceptable", "unavailable", "rate_limited", "validation_failed"]
     if not isinstance(access, Public):
         codes += ["unauthenticated", "token_expired", "session_revoked"]
     if isinstance(access, Staff):
@@ -268,14 +276,10 @@ def _implied(route: Any) -> list[str]:
         codes.append("not_found")
     if route.path.count("{") > 1:
         codes.append("not_found")
-    if route.body is not None or route.media != (JSON,):
-        codes += ["malformed", "body_too_large", "unsupported_media_type", "validation_failed"]
-    if route.query is not None:
-        codes.append("validation_failed")
+    if route.method in ("POST", "PUT"):  # also where no body is asked for: what comes is read
+        codes += ["malformed", "body_too_large", "unsupported_media_type"]
     if route.idempotent:
-        codes += ["idempotency_mismatch", "conflict", "validation_failed"]
-    if _asks_purpose(route):
-        codes.append("validation_failed")
+        codes += ["idempotency_mismatch", "conflict"]
     return codes
 
 

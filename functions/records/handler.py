@@ -71,7 +71,14 @@ def why(request: Request) -> Answer:
     return Answer(_records.access(request.actor, request.now, request.language))
 
 
-@app.route("GET", "/v1/cards", access=SignedIn(), answer="CardList", query=Paging)
+@app.route(
+    "GET",
+    "/v1/cards",
+    access=SignedIn(),
+    answer="CardList",
+    query=Paging,
+    errors=(CursorInvalid,),
+)
 def cards(request: Request) -> Answer:
     """The cards that I can open: never so many that there is a second page."""
     if request.query.cursor is not None:

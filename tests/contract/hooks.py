@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -44,15 +44,25 @@ WHO = (
 
 
 _GIVEN = {"cursor", "since"}
+# What a body names that must be there.
+_NAMED = {"document_version", "document_sha256", "sha256"}
+# Ids that were answered. A sequence of requests takes them from one answer to the next request.
+_answered: set[str] = set()
 _one_at_a_time = threading.RLock()  # Schemathesis may have several workers
+
+
+@cache
+def accounts() -> list[Json]:
+    """Everybody of the demo."""
+    found: list[Json] = httpx.get(f"{API}/_local/demo", trust_env=False).json()["accounts"]
+    return found
 
 
 class Person:
     """Somebody of the demo, signed in when first needed."""
 
     def __init__(self, digits: str) -> None:
-        accounts = httpx.get(f"{API}/_local/demo", trust_env=False).json()["accounts"]
-        self.account = next(a for a in accounts if a["login"].endswith(digits))
+        self.account = next(a for a in accounts() if a["login"].endswith(digits))
         self.http = httpx.Client(base_url=API, trust_env=False, timeout=60)
         self._tokens: Json = None
         self._renewed = 0.0
@@ -179,8 +189,10 @@ def _made() -> dict[str, list[str]]:
     extract = _when(ready)
     # The wider consent has no clinic: the others given while this runs are covered by it.
     document = patient.call("GET", "/v1/consents/documents/current")
-    given = {"document_version": document["version"], "document_sha256": document["sha256"]}
-    consent = person(CONSENTING).call("POST", "/v1/consents", given)
+    consents = person(CONSENTING).call("GET", "/v1/consents")["items"]
+    if all(each["status"] != "active" or each["clinic_id"] for each in consents):
+        given = {"document_version": document["version"], "document_sha256": document["sha256"]}
+        consents = [person(CONSENTING).call("POST", "/v1/consents", given)]
     notices = patient.call("GET", "/v1/notifications")["items"]
     return found | {
         "card_id": [card],
@@ -190,7 +202,10 @@ def _made() -> dict[str, list[str]]:
         "extract_id": [ordered],
         "verification_code": [extract["verification_code"]],
         "sha256": [extract["sha256"]],
-        "consent_id": [consent["consent_id"]],
+        "consent_id": [each["consent_id"] for each in consents],
+        "account_id": [uuid.uuid4().hex],
+        "document_version": [document["version"]],
+        "document_sha256": [document["sha256"]],
         "notification_id": [e["notification_id"] for e in notices],
         "patient_id": [person(AT_THE_DESK).account["patient_id"]],
         "section": ["visits", "results", "prescriptions", "summary"],
@@ -208,6 +223,14 @@ def _candidates(name: str, path: str) -> list[str]:
         sections = ("visits", "results", "prescriptions")
         return things()[next((s for s in sections if s in path), "results")]
     return things().get(name, [])
+
+
+def _is_spared(name: str, value: str) -> bool:
+    """Whether a sequence must not change this: clinics, workers and patients that others need."""
+    if name == "patient_id":
+        others = {account.get(name) for account in accounts()} - {*things()[name]}
+        return value in others
+    return name in ("account_id", "clinic_id", "code") and value in _answered
 
 
 class SignedIn:
@@ -228,10 +251,17 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     drawn = [case.operation.label, case.path_parameters, case.query, case.body]
     chosen = zlib.crc32(repr(drawn).encode("utf-8", "surrogatepass"))
     meta = case.meta
-    if chosen % 4 and not meta.is_negative_at(ParameterLocation.PATH):
-        for name in case.path_parameters or {}:
-            if found := _candidates(name, case.path):
-                case.path_parameters[name] = found[chosen // 4 % len(found)]
+    exchanged = bool(chosen % 4)
+    in_path = exchanged and not meta.is_negative_at(ParameterLocation.PATH)
+    in_body = exchanged and not meta.is_negative_at(ParameterLocation.BODY)
+    for name, value in (case.path_parameters or {}).items():
+        drawn_alone = in_path and str(value) not in _answered
+        found = _candidates(name, case.path) if drawn_alone or _is_spared(name, str(value)) else []
+        if found:
+            case.path_parameters[name] = found[chosen // 4 % len(found)]
+    if in_body and isinstance(case.body, dict):
+        for name in _NAMED & case.body.keys():
+            case.body[name] = things()[name][0]
     # These are what the answer before gave, and no other string is one.
     if case.query and not meta.is_negative_at(ParameterLocation.QUERY):
         for name in _GIVEN & case.query.keys():
@@ -242,10 +272,27 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
 
 
 def after_call(context: Any, case: Any, response: Any) -> None:
-    """Sign in anew after what ends a session."""
+    """Put right what would close the way of the next ones; keep what a sequence may go on with."""
     ends = case.path in ("/v1/auth/logout", "/v1/auth/sessions") or "session_id" in case.path
     if ends and response.status_code == 204:
         person(SIGNING_IN).signed_out()
+    if case.path.endswith("/hidden") and response.status_code == 200:
+        person(PATIENT).call("DELETE", response.request.path_url)
+    if response.status_code < 300 and response.content:
+        _answered.update(_ids(response.json()))
+
+
+def _ids(answered: Json) -> Iterator[str]:
+    """The values of all fields that are named as ids."""
+    if isinstance(answered, list):
+        for each in answered:
+            yield from _ids(each)
+    elif isinstance(answered, dict):
+        for name, value in answered.items():
+            if isinstance(value, str) and (name.endswith("_id") or name == "code"):
+                yield value
+            else:
+                yield from _ids(value)
 
 
 schemathesis.auth(refresh_interval=None)(SignedIn)

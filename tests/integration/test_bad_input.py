@@ -1,4 +1,5 @@
-"""Bad input at every route there is: 4xx, a problem document, and never what was sent."""
+"""Bad input at every route there is: 4xx as docs/openapi.json declares it, a problem document, and
+never what was sent."""
 
 import json
 from typing import Any
@@ -50,16 +51,22 @@ WRONG: tuple[Any, ...] = (None, True, 1, -1.5, [], [MARK], {}, {"a": MARK}, MARK
 REFUSED = {400, 413, 415, 422}
 
 
-def _routes() -> list[tuple[str, str]]:
+def _declared() -> dict[tuple[str, str], dict[int, set[str]]]:
+    """The codes that the document has for each status of each operation."""
     document = json.loads(openapi.DOCUMENT.read_text("utf-8"))
-    return [
-        (method.upper(), path)
+    return {
+        (method.upper(), path): {
+            int(status): set(form["schema"]["allOf"][1]["properties"]["code"]["enum"])
+            for status, response in operation["responses"].items()
+            if (form := response.get("content", {}).get("application/problem+json"))
+        }
         for path, operations in document["paths"].items()
-        for method in operations
-    ]
+        for method, operation in operations.items()
+    }
 
 
-ROUTES = _routes()
+DECLARED = _declared()
+ROUTES = list(DECLARED)
 WITH_BODY = [route for route in ROUTES if route[0] in ("POST", "PUT")]
 
 
@@ -112,8 +119,9 @@ class World:
         return place[1].replace("{card_id}", self.card["card_id"])
 
 
-def refused(answer: Response, statuses: set[int]) -> None:
-    """It is a problem document of ours, and holds nothing of what was sent."""
+def refused(place: tuple[str, str], answer: Response, statuses: set[int]) -> None:
+    """It is a problem document of ours, declared for the operation, and holds nothing of what was
+    sent."""
     assert answer.status in statuses, answer
     assert answer.headers["content-type"].startswith("application/problem+json"), answer
     assert MARK not in answer.text
@@ -122,6 +130,7 @@ def refused(answer: Response, statuses: set[int]) -> None:
     document = answer.json
     assert {"type", "title", "status", "detail", "code", "request_id"} <= document.keys()
     assert document["status"] == answer.status
+    assert document["code"] in DECLARED[place].get(answer.status, ()), f"not declared: {answer}"
 
 
 @named(WITH_BODY)
@@ -134,7 +143,7 @@ def test_bad_bodies_are_refused(world: World, place: tuple[str, str]) -> None:
             place[0], path, raw=raw, headers={"Content-Type": "application/json"}
         )
         try:
-            refused(answer, REFUSED)
+            refused(place, answer, REFUSED)
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from None
 
@@ -154,7 +163,7 @@ def test_other_media_types_are_refused(world: World, place: tuple[str, str]) -> 
         answer = world.sender(place).request(
             place[0], world.path(place), raw='{"x": "' + MARK + '"}', headers=headers
         )
-        refused(answer, {415})
+        refused(place, answer, {415})
 
 
 @named(WITH_BODY)
@@ -168,7 +177,7 @@ def test_fields_of_wrong_types_are_refused(world: World, place: tuple[str, str])
             answer = world.sender(place).request(
                 place[0], world.path(place), {name: value, "and-one-more": MARK}
             )
-            refused(answer, {400, 413, 422})
+            refused(place, answer, {400, 413, 422})
 
 
 @named(ROUTES)
@@ -178,7 +187,7 @@ def test_bad_queries_are_refused(world: World, place: tuple[str, str]) -> None:
         queries += [f"cursor={MARK}", "limit=0", "limit=-1", "limit=1e3"]
     for query in queries:
         answer = world.sender(place).request(place[0], f"{world.path(place)}?{query}")
-        refused(answer, {*REFUSED, 404})
+        refused(place, answer, {*REFUSED, 404})
 
 
 @named([route for route in ROUTES if "{" in route[1].replace("{card_id}", "")])
@@ -190,7 +199,7 @@ def test_bad_ids_are_refused(world: World, place: tuple[str, str]) -> None:
         answer = world.sender(place).request(place[0], "/".join(parts))
         if place[0] == "DELETE" and answer.status == 204:
             continue  # taking away what is not there
-        refused(answer, {*REFUSED, 401, 403, 404, 409})
+        refused(place, answer, {*REFUSED, 401, 403, 404, 409})
 
 
 @named(ROUTES)
@@ -201,4 +210,4 @@ def test_odd_headers_are_borne(world: World, place: tuple[str, str]) -> None:
         {"Accept-Language": "x" * 5_000 + ", *;q=a", "Accept": "image/png"},
     ):
         answer = world.sender(place).request(place[0], world.path(place), headers=headers)
-        refused(answer, {406})
+        refused(place, answer, {406})

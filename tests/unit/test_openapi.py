@@ -95,6 +95,37 @@ def test_every_field_that_the_contract_shows_is_in_the_document(document: dict[s
     assert missing == []
 
 
+KEYS = {
+    "a key": True,
+    "Zm9v+/=": True,
+    "~": True,
+    "x" * 255: True,
+    "x" * 256: False,
+    "": False,
+    " ": False,
+    "ключ": False,
+    "\u00a0x": False,
+    "a\tb": False,
+    "x\x7f": False,
+    "x\n": False,
+}
+
+
+@pytest.mark.parametrize("key", KEYS, ids=range(len(KEYS)))
+def test_an_idempotency_key_is_what_the_document_says(document: dict[str, Any], key: str) -> None:
+    from kernel.errors import ValidationFailed
+    from kernel.idempotency import key_of
+
+    schema = document["components"]["parameters"]["Idempotency-Key"]["schema"]
+    try:
+        taken = key_of({"idempotency-key": key.strip(" ")}) is not None  # HTTP strips blanks
+    except ValidationFailed:
+        taken = False
+    assert taken == KEYS[key]
+    declared = len(key) <= schema["maxLength"] and re.fullmatch(schema["pattern"], key)
+    assert bool(declared) == KEYS[key]
+
+
 def _rows() -> Iterator[tuple[str, str]]:
     """The rows of the contract's tables whose first column names routes."""
     for line in CONTRACT.read_text("utf-8").splitlines():
