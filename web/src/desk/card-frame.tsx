@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { api } from "../api/client";
 import { date, moment, t } from "../texts";
-import { SECTIONS, type Section } from "../ui/card-page";
+import { type Section, Tabs } from "../ui/card-page";
 import { Page } from "../ui/page";
 import { Notice } from "../ui/states";
 import { fullName, Select } from "./parts";
@@ -37,17 +37,7 @@ export function CardFrame({
           <p>{d("emergency.read_only")}</p>
         </Notice>
       )}
-      <nav className="tabs" aria-label={t("card.sections")}>
-        {SECTIONS.map((each) => (
-          <Link
-            key={each}
-            href={`/cards/${card}/${each}`}
-            aria-current={each === section ? "page" : undefined}
-          >
-            {t(`card.${each}`)}
-          </Link>
-        ))}
-      </nav>
+      <Tabs card={card} section={section} />
       {children}
       <section className="panel">
         <Select

@@ -22,17 +22,7 @@ export function CardPage({
   return (
     <Page title={t(`section.${section}`)} back={{ href: "/clinics", text: t("clinics.back") }}>
       {clinic && <p className="quiet">{clinic.name}</p>}
-      <nav className="tabs" aria-label={t("card.sections")}>
-        {SECTIONS.map((each) => (
-          <Link
-            key={each}
-            href={`/cards/${card}/${each}`}
-            aria-current={each === section ? "page" : undefined}
-          >
-            {t(`card.${each}`)}
-          </Link>
-        ))}
-      </nav>
+      <Tabs card={card} section={section} />
       <div className="actions">
         <Link href={`/cards/${card}/extract?kind=${section}`} className="button button-second">
           {t("card.extract")}
@@ -41,5 +31,22 @@ export function CardPage({
       </div>
       {children}
     </Page>
+  );
+}
+
+/** The sections of a card, the one that is open marked. */
+export function Tabs({ card, section }: { card: string; section: Section }) {
+  return (
+    <nav className="tabs" aria-label={t("card.sections")}>
+      {SECTIONS.map((each) => (
+        <Link
+          key={each}
+          href={`/cards/${card}/${each}`}
+          aria-current={each === section ? "page" : undefined}
+        >
+          {t(`card.${each}`)}
+        </Link>
+      ))}
+    </nav>
   );
 }
