@@ -55,9 +55,10 @@ export const shortDate = (day: string) => shortDates.format(new Date(day.slice(0
 /** A moment, in the time zone of whoever reads. */
 export const moment = (at: string) => moments.format(new Date(at));
 
-/** A phone number in the groups in which people read it. */
+/** A phone number in the groups in which people read it, on one line. */
 export function phone(given: string): string {
-  return given.replace(/^\+7(\d{3})(\d{3})(\d{2})(\d{2})$/, "+7 $1 $2-$3-$4");
+  const written = given.replace(/^\+7(\d{3})(\d{3})(\d{2})(\d{2})$/, "+7 $1 $2-$3-$4");
+  return written.replaceAll(" ", "\u00a0");
 }
 
 /** A wait in words: seconds below a minute and a half, else minutes. */

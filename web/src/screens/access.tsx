@@ -23,15 +23,16 @@ export default function Access() {
   );
 }
 
-/** Whether an earlier step asks for the very same: without a clinic several do. */
+/** Whether an earlier step says the very same: without a clinic most do. */
 function saidBefore(steps: Schemas["ClinicAccess"]["steps"], index: number): boolean {
-  const own = steps[index]?.remedy?.text;
-  return steps.slice(0, index).some(({ ok, remedy }) => !ok && remedy?.text === own);
+  const own = steps[index];
+  return steps.slice(0, index).some(({ ok, message }) => !ok && message === own?.message);
 }
 
 function OfClinic({ access }: { access: Schemas["ClinicAccess"] }) {
   const { clinic, steps, open, card_id } = access;
-  const first = steps.findIndex(({ ok }) => !ok);
+  const said = steps.filter((_, index) => !saidBefore(steps, index));
+  const first = said.find(({ ok }) => !ok);
   return (
     <section className="panel">
       <h2>{clinic?.name ?? t("access.no_clinic")}</h2>
@@ -48,14 +49,14 @@ function OfClinic({ access }: { access: Schemas["ClinicAccess"] }) {
         </Notice>
       )}
       <ol className="plain lines steps">
-        {steps.map((each, index) => (
+        {said.map((each) => (
           <li key={each.step} className={each.ok ? "step step-ok" : "step step-missing"}>
             <p>
               <span className="step-mark">{each.ok ? t("access.ok") : t("access.missing")}</span>{" "}
               {each.message}
             </p>
-            {!each.ok && each.remedy && !saidBefore(steps, index) && (
-              <Notice tone={index === first ? "warning" : "info"} title={t("access.remedy")}>
+            {!each.ok && each.remedy && (
+              <Notice tone={each === first ? "warning" : "info"} title={t("access.remedy")}>
                 <p>{each.remedy.text}</p>
                 {each.remedy.contact?.phone && (
                   <a href={`tel:${each.remedy.contact.phone}`} className="button button-second">

@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { Button } from "react-aria-components";
 import { client, type Schemas } from "../api/client";
 import { signWithPasskey } from "../api/passkey";
-import { duration, t } from "../texts";
+import { duration, phone, t } from "../texts";
 import { AskForm, Field } from "./form";
 import { ProblemNotice } from "./states";
 
@@ -93,7 +93,9 @@ function Sms({ challenge, hint }: { challenge: string; hint?: string | null }) {
   return (
     <div>
       <p role="status">
-        {sent.isSuccess ? t("second.sms.sent", { phone: hint ?? "" }) : t("second.sms.sending")}
+        {sent.isSuccess
+          ? t("second.sms.sent", { phone: phone(hint ?? "") })
+          : t("second.sms.sending")}
       </p>
       {sent.error && <ProblemNotice error={sent.error} again={() => mutate()} />}
       {sent.isSuccess &&
