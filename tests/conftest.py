@@ -22,7 +22,7 @@ PARAMETERS = {
     "PortalUrl": "https://portal.example",
     "LoginAttemptsPerAddress": "1000",
     "MessagesPerAddress": "1000",
-    "MessagesPerDay": "50000",
+    "MessagesPerDay": "40000",
     "OidcProviders": "{}",
     "SigningKey": "1",
     "JournalLockMode": "COMPLIANCE",

@@ -12,6 +12,9 @@ from typing import Any
 import pyotp
 import pytest
 
+from kernel import clock, dynamo
+from kernel.caps import DAY, Caps
+from tests.conftest import PARAMETERS
 from tests.gateway import Api, Response, drain, outbox
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -250,6 +253,37 @@ def test_a_code_that_was_never_sent_is_a_wrong_one() -> None:
     challenge = login(api, person.phone).json["challenge_id"]
     tries = [verify(api, challenge, "sms", "000000") for _ in range(6)]
     assert [t.json["code"] for t in tries] == ["code_invalid"] * 5 + ["challenge_expired"]
+
+
+def test_no_code_goes_out_beyond_what_the_deployment_lets_out_in_a_day() -> None:
+    person = register()
+    table, most = os.environ["IDENTITY_TABLE"], int(PARAMETERS["MessagesPerDay"])
+    caps = Caps(table, os.environ["LOOKUP_KEY_ID"])
+    day = clock.epoch(clock.now()) // DAY
+    # Tomorrow's counter too, which may begin just now.
+    counters = [caps._key("CAP", "messages/day", "all", str(each)) for each in (day, day + 1)]
+    before = [dynamo.get(table, key) for key in counters]
+    sent = len(outbox(person.phone))
+
+    def send_after(number: int) -> Response:
+        for key in counters:
+            dynamo.put(table, {**key, "n": number})
+        challenge_id = login(Api(), person.phone).json["challenge_id"]
+        return Api().post(f"/v1/auth/challenges/{challenge_id}/send", {"method": "sms"})
+
+    try:
+        refused = send_after(most)
+        sent_then = len(outbox(person.phone))
+        let_out = send_after(most - 1)
+    finally:
+        for key, item in zip(counters, before, strict=True):
+            dynamo.put(table, item or {**key, "n": 0})
+
+    assert (refused.status, refused.json["code"]) == (429, "rate_limited")
+    assert refused.headers["retry-after"]
+    assert sent_then == sent
+    assert let_out.status == 202
+    assert len(outbox(person.phone)) == sent + 1
 
 
 def test_an_unknown_challenge_is_an_expired_one() -> None:
